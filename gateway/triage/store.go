@@ -91,6 +91,7 @@ type Report struct {
 type Content struct {
 	Envelope string
 	Draft    report.Draft
+	Partial  bool // an SMS of which a segment never came: the words are not all there
 }
 
 // Opener opens sealed reports in memory; intake implements it with the gateway's identity.

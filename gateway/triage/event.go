@@ -14,16 +14,50 @@ const (
 	ActionOpened   Action = "opened"   // a case was opened for a report
 	ActionAdded    Action = "added"    // a report joined a case
 	ActionRead     Action = "read"     // an officer opened the words
+	ActionUnopened Action = "unopened" // an officer asked for the words and they could not be opened
 	ActionSender   Action = "sender"   // an officer had the sender's number shown; Subject is the envelope
 	ActionStatus   Action = "status"   // From and To are statuses
 	ActionUrgency  Action = "urgency"  // From and To are urgencies
 	ActionNote     Action = "note"     // a note alone
 	ActionDenied   Action = "denied"   // an officer asked for a case that is not his, or that does not exist
 	ActionLogin    Action = "login"    // a person came in
-	ActionRefused  Action = "refused"  // a login with a wrong name or password; Officer is empty
+	ActionRefused  Action = "refused"  // a wrong password; Officer is empty, Subject the account where there is such
 	ActionLogout   Action = "logout"   // a person left
 	ActionVerified Action = "verified" // a supervisor had the chain checked
 )
+
+// Label is the officers' Vietnamese phrase.
+func (a Action) Label() string {
+	switch a {
+	case ActionOpened:
+		return "mở hồ sơ"
+	case ActionAdded:
+		return "thêm báo tin vào hồ sơ"
+	case ActionRead:
+		return "đọc nội dung"
+	case ActionUnopened:
+		return "không mở được nội dung"
+	case ActionSender:
+		return "xem số người gửi"
+	case ActionStatus:
+		return "đổi trạng thái"
+	case ActionUrgency:
+		return "đổi mức khẩn cấp"
+	case ActionNote:
+		return "ghi chú"
+	case ActionDenied:
+		return "bị từ chối xem hồ sơ"
+	case ActionLogin:
+		return "đăng nhập"
+	case ActionRefused:
+		return "đăng nhập sai"
+	case ActionLogout:
+		return "đăng xuất"
+	case ActionVerified:
+		return "kiểm tra nhật ký"
+	}
+	return string(a)
+}
 
 // System is the Officer of events that no person made.
 const System = "gateway"

@@ -2,6 +2,7 @@ package triage
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"time"
 )
@@ -97,11 +98,18 @@ func (s Status) Closed() bool {
 // Next returns the statuses that may follow s. The slice is the caller's.
 func (s Status) Next() []Status { return slices.Clone(transitions[s]) }
 
+func (s Status) mayBecome(to Status) bool { return slices.Contains(transitions[s], to) }
+
 // NeedsReason tells whether changing to s asks for a note: to end a case, and to open an ended one.
 func (s Status) NeedsReason() bool { return s.Closed() || s == Reopened }
 
 // Number is the name of the n-th case of a year.
 func Number(year int, n int64) string { return fmt.Sprintf("VN-%04d-%06d", year, n) }
+
+var numberForm = regexp.MustCompile(`^VN-[0-9]{4}-[0-9]{6,12}$`)
+
+// ValidNumber tells whether s has the form of a case's number.
+func ValidNumber(s string) bool { return numberForm.MatchString(s) }
 
 // Zone is Viet Nam's clock; it has no summer time.
 var Zone = time.FixedZone("ICT", 7*3600)

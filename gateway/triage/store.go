@@ -64,8 +64,9 @@ type Case struct {
 	Place    string          // where that kiosk stands, as enrolled
 	Reports  int             // how many reports it holds, at least 1
 	Opened   time.Time       // when the gateway had its first report
+	Since    time.Time       // what the clocks count from: Opened, or when it was last opened again
 	Breach   time.Time       // when the running clock runs out; zero = no clock runs
-	ReadAt   time.Time       // when an officer first opened its words; zero = nobody has read it
+	ReadAt   time.Time       // when an officer first saw all its words; zero = some of them nobody has read
 	ReadBy   string          // who that was
 	Holder   string          // officer who last changed its status; "" = nobody has taken it
 	Facts    routing.Facts   // joined over its reports

@@ -110,7 +110,7 @@ func (j *Joiner) find(key setKey, d Deliver) *set {
 			continue
 		}
 		if held := s.parts[d.Concat.Seq-1]; held != nil {
-			if same(held.Deliver, d) {
+			if _, near := s.gap(d); near && same(held.Deliver, d) {
 				return s
 			}
 			continue
@@ -145,9 +145,10 @@ func (s *set) gap(d Deliver) (gap time.Duration, near bool) {
 	return gap, gap <= maxSpread
 }
 
-// same says that two segments of one place are copies: the same words, sent with the same tables.
+// same says that two segments of one place are copies: the same words, coded with the same tables. The
+// time stamps may differ, because a handset that missed its confirmation sends the segment again.
 func same(a, b Deliver) bool {
-	return bytes.Equal(a.Data, b.Data) && a.Locking == b.Locking && a.Shift == b.Shift && a.SCTS.Equal(b.SCTS)
+	return bytes.Equal(a.Data, b.Data) && a.Locking == b.Locking && a.Shift == b.Shift
 }
 
 func (s *set) taken() []Part {

@@ -1,0 +1,174 @@
+package text
+
+import (
+	"strconv"
+
+	"github.com/langnghe/langnghe/device/report"
+	"github.com/langnghe/langnghe/ui/flow"
+)
+
+// Vietnamese is the catalogue of the first language. Spelling: the newer place of the tone (doạ, hoà), as in the
+// taxonomy.
+var Vietnamese = Catalogue{
+	Lang: "vi",
+
+	Name: "Lắng Nghe",
+	// The nine messages of the Month of Action for Children 2023, word for word (Cục Trẻ em, 18/5/2023).
+	Messages: [flow.Messages]string{
+		"Chung tay xây dựng môi trường sống an toàn, thân thiện, lành mạnh cho mọi trẻ em.",
+		"Phòng, chống tai nạn, thương tích cho trẻ em là bảo đảm quyền được sống của trẻ em.",
+		"Hãy cho trẻ em học bơi, học kỹ năng an toàn trong môi trường nước.",
+		"Gọi Tổng đài điện thoại quốc gia bảo vệ trẻ em số 111 để thông báo mọi hành vi xâm hại trẻ em.",
+		"Lắng nghe trẻ em bằng trái tim, bảo vệ trẻ em bằng hành động.",
+		"Gia đình, nhà trường cùng đồng hành để trẻ em được an toàn trên môi trường mạng.",
+		"Không gian mạng an toàn, công dân số tương lai.",
+		"Roi vọt không làm trẻ nên người, yêu thương mạnh hơn lời quát mắng.",
+		"Pháp luật nghiêm trị mọi hành vi bạo lực, xâm hại trẻ em.",
+	},
+	MessagesCaption: "Tháng hành động vì trẻ em 2023",
+	Tell:            "Em muốn kể một chuyện",
+	TellHint:        "Em không cần nói tên.",
+	Hotline:         Number{"111", "Tổng đài bảo vệ trẻ em"},
+	HotlineFree:     "Gọi miễn phí, cả ngày lẫn đêm",
+	HotlineChip:     "Gọi 111 miễn phí",
+	CannotStore: Voiced{
+		Self:  "Máy đang không lưu được. Em gọi 111 nhé.",
+		Adult: "Máy đang không lưu được. Xin gọi 111.",
+	},
+
+	Exit: "Về trang chơi",
+	Back: "Quay lại",
+	Skip: "Bỏ qua",
+
+	SpeakerTitle:  "Ai đang kể chuyện?",
+	SpeakerSelf:   "Em kể chuyện của em",
+	SpeakerFriend: "Em kể chuyện của bạn em",
+	SpeakerAdult:  "Tôi là người lớn",
+	SpeakerHint:   "Em không có lỗi. Muốn dừng lúc nào, em chạm “Về trang chơi”: máy quên hết những gì em vừa chọn.",
+
+	WhatTitle: Voiced{
+		Self:   "Chuyện gì đã xảy ra với em?",
+		Friend: "Chuyện gì đã xảy ra với bạn em?",
+		Adult:  "Chuyện gì đã xảy ra với trẻ?",
+	},
+	More: "Hình khác",
+	Cards: func() map[report.Category]string {
+		m := map[report.Category]string{}
+		for _, i := range report.Categories() {
+			if i.Child != "" {
+				m[i.Code] = i.Child
+			}
+		}
+		return m
+	}(),
+
+	NowTitle: Voiced{Self: "Chuyện ấy có đang xảy ra không?"},
+	NowYes:   "Có, ngay lúc này",
+	NowNo:    "Không phải lúc này",
+	NowOften: "Nhiều lần rồi",
+	NowHint: Voiced{
+		Self:   "Em chọn điều gần đúng nhất. Em không có lỗi.",
+		Friend: "Em chọn điều gần đúng nhất. Bạn em không có lỗi.",
+		Adult:  "Chọn điều gần đúng nhất. Trẻ không có lỗi.",
+	},
+	SendAtOnce: "Gửi luôn",
+	DangerTitle: Voiced{
+		Self:  "Em gọi ngay, hoặc nhờ người lớn gọi giúp",
+		Adult: "Xin gọi ngay",
+	},
+	DangerSafe: Voiced{
+		Self:   "Em hãy đến chỗ đông người, tìm một cô bác em tin. Em chạm “Gửi ngay” để máy báo cho người trực.",
+		Friend: "Em và bạn hãy đến chỗ đông người, tìm một cô bác em tin. Em chạm “Gửi ngay” để máy báo cho người trực.",
+		Adult:  "Xin đưa trẻ đến chỗ an toàn, có đông người. Chạm “Gửi ngay” để máy báo cho người trực.",
+	},
+	DangerNumbers: []Number{
+		{"111", "Bảo vệ trẻ em"}, {"113", "Công an"}, {"114", "Cháy, cứu nạn"}, {"115", "Cấp cứu"}, {"112", "Thiên tai"},
+	},
+	DangerSend:     "Gửi ngay",
+	DangerContinue: "Kể thêm",
+
+	ReviewTitle: Voiced{
+		Self:  "Em gửi những điều này nhé?",
+		Adult: "Gửi những điều này?",
+	},
+	ReviewInvite: Voiced{
+		Self:  "Em muốn kể thêm thì chạm vào đây để viết. Không viết cũng được.",
+		Adult: "Muốn kể thêm, xin chạm vào đây để viết. Không viết cũng được.",
+	},
+	ReviewEmpty: Voiced{
+		Self:  "Em chưa chọn gì. Em viết vài chữ, hoặc quay lại chọn một hình nhé.",
+		Adult: "Chưa có gì để gửi. Xin viết vài chữ, hoặc quay lại chọn một hình.",
+	},
+	Readers: Voiced{
+		Self:  "Người đọc là cán bộ bảo vệ trẻ em, không phải thầy cô trường em.",
+		Adult: "Người đọc là cán bộ bảo vệ trẻ em, không phải người ở đây.",
+	},
+	Limits: Voiced{Self: "Nếu có ai đang gặp nguy hiểm, người lớn sẽ phải hành động."},
+	Send:   "Gửi đi",
+
+	WordsInvite: Voiced{
+		Self:  "Em viết ở đây, bằng lời của em. Viết ngắn cũng được.",
+		Adult: "Xin viết ở đây. Viết ngắn cũng được.",
+	},
+	Room:   func(n int) string { return "Còn " + grouped(n) + " chữ" },
+	Done:   "Xong",
+	Space:  "dấu cách",
+	Digits: "123",
+	Letter: "abc",
+
+	SendingTitle: Voiced{Self: "Đang gửi…"},
+	SendingWait: Voiced{
+		Self:  "Em chờ một chút nhé.",
+		Adult: "Xin chờ một chút.",
+	},
+
+	ReceiptTitle: Voiced{
+		Self:   "Máy đã nhận lời em. Em rất dũng cảm.",
+		Friend: "Máy đã nhận lời em. Em là người bạn tốt.",
+		Adult:  "Máy đã nhận lời kể. Xin cảm ơn.",
+	},
+	ReceiptCode: Voiced{
+		Self:  "Mã của em",
+		Adult: "Mã của lần kể này",
+	},
+	ReceiptKeep: Voiced{
+		Self:  "Em ghi lại mã này, hoặc không giữ cũng không sao: lời em vẫn có người đọc.",
+		Adult: "Có thể ghi lại mã này. Không giữ cũng không sao: lời kể vẫn có người đọc.",
+	},
+	ReceiptSteps: [3]Voiced{
+		{Self: "Lời em được khoá kín rồi gửi đi.", Adult: "Lời kể được khoá kín rồi gửi đi."},
+		{Self: "Cán bộ bảo vệ trẻ em đọc, không phải thầy cô trường em.", Adult: "Cán bộ bảo vệ trẻ em đọc, không phải người ở đây."},
+		{Self: "Nếu có ai đang gặp nguy hiểm, người lớn sẽ phải hành động."},
+	},
+	ReceiptOffline: Voiced{
+		Self:  "Máy đang chờ mạng, có mạng sẽ tự gửi. Cần giúp gấp, em gọi 111.",
+		Adult: "Máy đang chờ mạng, có mạng sẽ tự gửi. Cần gấp, xin gọi 111.",
+	},
+
+	NotStoredTitle: Voiced{
+		Self:  "Máy chưa lưu được lời em.",
+		Adult: "Máy chưa lưu được lời kể.",
+	},
+	NotStoredUnsure: Voiced{
+		Self:  "Máy không chắc đã lưu được lời em.",
+		Adult: "Máy không chắc đã lưu được lời kể.",
+	},
+	NotStoredFault: Voiced{
+		Self:  "Đây là lỗi của máy, không phải lỗi của em.",
+		Adult: "Đây là lỗi của máy.",
+	},
+	NotStoredCall: Voiced{
+		Self:  "Em hãy gọi 111, hoặc nói với một người lớn em tin.",
+		Adult: "Xin gọi 111. Gọi miễn phí, cả ngày lẫn đêm.",
+	},
+	Retry: "Thử lại",
+}
+
+// grouped writes n, 0 to 999,999, with the Vietnamese thousands point.
+func grouped(n int) string {
+	if n < 1000 {
+		return strconv.Itoa(n)
+	}
+	s := strconv.Itoa(n)
+	return s[:len(s)-3] + "." + s[len(s)-3:]
+}

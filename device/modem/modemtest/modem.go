@@ -167,7 +167,14 @@ func (m *modem) feed(b []byte) {
 // command runs one command line, V.250 5.2: everything before "AT" is ignored,
 // commands may follow one another, the first error ends the line.
 func (m *modem) command(line string) {
-	at := strings.Index(strings.ToUpper(line), "AT")
+	at := strings.IndexAny(line, "Aa")
+	for at >= 0 && !strings.EqualFold(line[at:min(at+2, len(line))], "AT") {
+		more := strings.IndexAny(line[at+1:], "Aa")
+		if more < 0 {
+			return
+		}
+		at += 1 + more
+	}
 	if at < 0 {
 		return
 	}

@@ -392,27 +392,24 @@ func TestMuteModemSaysNothing(t *testing.T) {
 		t.Errorf("a mute modem answered: %q", got)
 	}
 	// A mute modem reads and forgets, so unmute only after it has read.
-	deadline := time.Now().Add(10 * time.Second)
-	for unread(t, te.f) > 0 && time.Now().Before(deadline) {
+	for ctx := within(t); ; {
+		changed, _ := n.Changed()
+		n.mu.Lock()
+		ignored := sim.ignored
+		n.mu.Unlock()
+		if ignored == len("AT+CSQ\r") {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("the modem took %d bytes", ignored)
+		case <-changed:
+		}
 	}
 	sim.SetMute(false)
 	if got := te.do("AT+CREG?"); !strings.HasPrefix(got, "\r\n+CREG:") {
 		t.Errorf("got %q", got)
 	}
-}
-
-// unread is how many bytes of ours the other side has not taken yet.
-func unread(t *testing.T, f *os.File) int {
-	t.Helper()
-	c, err := f.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	if e := c.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.TIOCOUTQ) }); e != nil || err != nil {
-		t.Fatal(errors.Join(e, err))
-	}
-	return n
 }
 
 func TestNoiseComesInsideAnswers(t *testing.T) {
@@ -611,6 +608,39 @@ func TestHangUpAndReturnUnderTheSameLink(t *testing.T) {
 	if got := te.do("AT+CMGF?"); !strings.HasPrefix(got, "AT+CMGF?\r\r\n+CMGF: 1") {
 		t.Errorf("settings outlived the unplugging: %q", got)
 	}
+}
+
+// A client that dies holding TIOCEXCL must not lock its successor out: on real
+// hardware the last close ends exclusive use, but we hold the terminal open.
+func TestExclusiveUseEndsWithItsOwner(t *testing.T) {
+	sim := network(t).SIM(kiosk)
+	path, err := sim.OpenPTY("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	te := open(t, path)
+	te.until("PB DONE\r\n")
+	if err := unix.IoctlSetInt(int(te.f.Fd()), unix.TIOCEXCL, 0); err != nil {
+		t.Fatal(err)
+	}
+	if !exclusive(t, sim.port.slave) {
+		t.Fatal("TIOCEXCL had no effect")
+	}
+	te.f.Close()
+	for ctx := within(t); exclusive(t, sim.port.slave); {
+		if ctx.Err() != nil {
+			t.Fatal("the terminal is still exclusive")
+		}
+	}
+}
+
+func exclusive(t *testing.T, f *os.File) bool {
+	t.Helper()
+	v, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCGEXCL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v != 0
 }
 
 func TestLinkNeverReplacesAFile(t *testing.T) {

@@ -2,7 +2,9 @@ package modemtest
 
 import (
 	"errors"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -159,10 +161,8 @@ func (n *Network) touch() {
 func (n *Network) accept(from string, s submit, raw []byte, reversed bool) *Segment {
 	now := n.opts.Now()
 	seg := n.record(from, s.to, s.content, raw, now)
-	p := &parcel{
-		to: s.to, from: from, sent: now, submit: &s, truth: seg,
-		tpdu: deliverTPDU(from, s.content, now),
-	}
+	seg.Deliver = deliverTPDU(from, s.content, now)
+	p := &parcel{to: s.to, from: from, sent: now, submit: &s, truth: seg, tpdu: seg.Deliver}
 	c, long := s.concat()
 	if !n.reorder || reversed || !long || c.total < 2 {
 		n.forward(p)
@@ -258,6 +258,15 @@ func (n *Network) delivered(p *parcel) {
 		}
 	}
 	n.touch()
+}
+
+// Phones returns all phones, sorted by number.
+func (n *Network) Phones() []*Phone {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.SortedFunc(maps.Values(n.phones), func(a, b *Phone) int {
+		return strings.Compare(a.number, b.number)
+	})
 }
 
 // Waiting says how many messages the service centre keeps for a number.

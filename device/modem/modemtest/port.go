@@ -17,10 +17,11 @@ import (
 const maxPending = 1 << 20
 
 // port is the modem's end of a pseudo-terminal: one goroutine reads, one
-// writes. It knows nothing of AT.
+// writes, one watches who leaves. It knows nothing of AT.
 type port struct {
 	master *os.File
 	slave  *os.File // held open, so that the terminal outlives its users
+	closes *os.File // inotify: somebody closed the slave
 	path   string
 	link   string
 
@@ -46,13 +47,42 @@ func openPort(link string) (*port, error) {
 	if err := raw(slave); err != nil {
 		return nil, errors.Join(fmt.Errorf("set raw mode: %w", err), p.master.Close(), slave.Close())
 	}
+	if p.closes, err = watchClose(p.path); err != nil {
+		return nil, errors.Join(err, p.master.Close(), slave.Close())
+	}
 	if link != "" {
 		if err := replaceLink(p.path, link); err != nil {
-			return nil, errors.Join(err, p.master.Close(), slave.Close())
+			return nil, errors.Join(err, p.closes.Close(), p.master.Close(), slave.Close())
 		}
 		p.link = link
 	}
 	return p, nil
+}
+
+// watchClose gives a file that becomes readable when somebody closes path.
+func watchClose(path string) (*os.File, error) {
+	fd, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("watch the pseudo-terminal: %w", err)
+	}
+	if _, err := unix.InotifyAddWatch(fd, path, unix.IN_CLOSE); err != nil {
+		return nil, errors.Join(fmt.Errorf("watch the pseudo-terminal: %w", err), unix.Close(fd))
+	}
+	return os.NewFile(uintptr(fd), "inotify"), nil
+}
+
+// share ends exclusive use (TIOCEXCL) when a user closes the terminal. The
+// kernel does so at the last close, which never comes, because we hold one end
+// open ourselves.
+func (p *port) share() {
+	buf := make([]byte, 4096)
+	for {
+		if _, err := p.closes.Read(buf); err != nil {
+			return
+		}
+		// An error means that the terminal is closing, and then so is the watch.
+		_ = unix.IoctlSetInt(int(p.slave.Fd()), unix.TIOCNXCL, 0)
+	}
 }
 
 // pollable moves a descriptor to Go's poller. The pty package leaves it in
@@ -114,6 +144,7 @@ func (p *port) run(got func(*port, []byte)) {
 		}
 	})
 	p.wg.Go(p.write)
+	p.wg.Go(p.share)
 }
 
 // send queues bytes for the terminal; it never waits.
@@ -178,7 +209,7 @@ func (p *port) pause(d time.Duration) bool {
 	}
 }
 
-// close hangs the terminal up and returns when both goroutines have ended. It
+// close hangs the terminal up and returns when its goroutines have ended. It
 // must not be called with the network's lock held: the reader may want it.
 func (p *port) close() error {
 	var err error
@@ -189,7 +220,9 @@ func (p *port) close() error {
 				err = os.Remove(p.link)
 			}
 		}
-		err = errors.Join(err, p.master.Close(), p.slave.Close())
+		err = errors.Join(err, p.master.Close(), p.closes.Close())
+		p.wg.Wait() // share uses the slave's descriptor until it ends
+		err = errors.Join(err, p.slave.Close())
 	})
 	p.wg.Wait()
 	return err

@@ -25,6 +25,7 @@ type SIM struct {
 	port     *port  // nil while unplugged
 	modem    *modem // the settings since the last boot; nil while unplugged
 	link     string
+	ignored  int // bytes that came while mute
 }
 
 type faults struct {
@@ -97,7 +98,12 @@ func (s *SIM) OpenPTY(link string) (string, error) {
 func (s *SIM) feed(p *port, b []byte) {
 	s.net.mu.Lock()
 	defer s.net.mu.Unlock()
-	if s.port == p && !s.faults.mute {
+	switch {
+	case s.port != p:
+	case s.faults.mute:
+		s.ignored += len(b)
+		s.net.touch()
+	default:
 		s.modem.feed(b)
 	}
 }

@@ -14,7 +14,8 @@ type Segment struct {
 	Coding   Coding `json:"coding"`
 	Header   []byte `json:"-"` // user data header with its length octet, nil without
 	Data     []byte `json:"-"` // user data after the header; packed septets for GSM7
-	TPDU     []byte `json:"-"` // as submitted (SMS-SUBMIT), or as injected
+	TPDU     []byte `json:"-"` // as submitted (SMS-SUBMIT), nil if injected
+	Deliver  []byte `json:"-"` // as delivered (SMS-DELIVER), for InjectTPDU to replay
 	Injected bool   `json:"injected"`
 
 	Submitted time.Time `json:"submitted"`
@@ -72,9 +73,8 @@ func (n *Network) Inject(from, to string, data []byte) {
 func (n *Network) inject(from, to string, c content) {
 	now := n.opts.Now()
 	seg := n.record(from, to, c, nil, now)
-	seg.Injected = true
-	seg.TPDU = deliverTPDU(from, c, now)
-	n.forward(&parcel{to: to, from: from, sent: now, truth: seg, tpdu: seg.TPDU})
+	seg.Injected, seg.Deliver = true, deliverTPDU(from, c, now)
+	n.forward(&parcel{to: to, from: from, sent: now, truth: seg, tpdu: seg.Deliver})
 }
 
 // InjectTPDU delivers these bytes to a number as they are, as an SMS-DELIVER
@@ -88,7 +88,7 @@ func (n *Network) InjectTPDU(to string, tpdu []byte) {
 	if err != nil {
 		from, c = "", content{dcs: 0x04, ud: bytes.Clone(tpdu)}
 	}
-	seg := n.record(from, to, c, tpdu, now)
-	seg.Injected = true
-	n.forward(&parcel{to: to, from: from, sent: now, truth: seg, tpdu: seg.TPDU})
+	seg := n.record(from, to, c, nil, now)
+	seg.Injected, seg.Deliver = true, bytes.Clone(tpdu)
+	n.forward(&parcel{to: to, from: from, sent: now, truth: seg, tpdu: seg.Deliver})
 }

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	"slices"
+	"time"
+
+	"github.com/langnghe/langnghe/device/report"
+	"github.com/langnghe/langnghe/ui/flow"
+	"github.com/langnghe/langnghe/ui/uitest"
+)
+
+// finger is a child at the screen. It knows where to tap, because it asks the same view code for the places of the
+// buttons, and it sees which page is up by comparing the real window's pixels with pictures of every page.
+type finger struct {
+	d     *display
+	size  image.Point
+	state flow.State // what should be on the screen
+	taps  []time.Duration
+}
+
+// tap touches a button of the page that is up and waits until the window answers with a changed pixel.
+func (f *finger) tap(ctx context.Context, id string, ev flow.Event) error {
+	at, ok := uitest.Targets(f.state, f.size)[id]
+	if !ok {
+		return fmt.Errorf("the %v page has no button %q", f.state.Screen, id)
+	}
+	before, err := f.d.picture()
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	if err := f.d.tap(ctx, at); err != nil {
+		return err
+	}
+	err = poll(ctx, fmt.Sprintf("the %v page to answer a tap on %s", f.state.Screen, id), 5*time.Second, func() (bool, error) {
+		now, err := f.d.picture()
+		return err == nil && !bytes.Equal(now.Pix, before.Pix), err
+	})
+	if err != nil {
+		return err
+	}
+	f.taps = append(f.taps, time.Since(start))
+	f.state, _ = flow.Next(f.state, ev)
+	return nil
+}
+
+// see waits until the real window shows the page of f.state: of all pages, its picture must be the nearest, and near.
+// What the appliance says of itself in the footer may be anything.
+func (f *finger) see(ctx context.Context) error {
+	const near = 0.08 // part of the pixels; a digit or a footer less, another page more
+	var got flow.Screen
+	var how float64
+	err := poll(ctx, fmt.Sprintf("the window to show the %v page", f.state.Screen), 15*time.Second, func() (bool, error) {
+		img, err := f.d.picture()
+		if err != nil {
+			return false, err
+		}
+		got, how = f.recognise(img)
+		return got == f.state.Screen && how < near, nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w (it looks like %v, %.1f %% of the pixels differ)", err, got, 100*how)
+	}
+	return nil
+}
+
+// recognise names the page whose picture is nearest to img.
+func (f *finger) recognise(img *image.RGBA) (flow.Screen, float64) {
+	best, how := flow.Home, 2.0
+	for i := range flow.Screens {
+		s := f.state
+		if flow.Screen(i) != s.Screen {
+			s = flow.State{Screen: flow.Screen(i), Status: f.state.Status, Message: f.state.Message}
+		}
+		if s.Screen == flow.Receipt {
+			s.Receipt, _ = report.ParseReceipt("4821 7306")
+		}
+		for _, st := range []flow.Status{{CanStore: true, Online: true}, {CanStore: true}, {}} {
+			s.Status = st
+			for m := range flow.Messages {
+				if s.Screen != flow.Home && m > 0 {
+					break
+				}
+				s.Message = m
+				if d := difference(img, f.pictureOf(s)); d < how {
+					best, how = s.Screen, d
+				}
+			}
+		}
+	}
+	return best, how
+}
+
+var drawn = map[string]image.Image{}
+
+// pictureOf draws a page once: the software painter needs a tenth of a second.
+func (f *finger) pictureOf(s flow.State) image.Image {
+	key := fmt.Sprint(f.size, s.Screen, s.Page, s.Layer, s.Message, s.Status, s.Unsure, s.Draft.Categories, s.Draft.Text.Reveal())
+	if img, ok := drawn[key]; ok {
+		return img
+	}
+	img := uitest.Picture(s, f.size)
+	drawn[key] = img
+	return img
+}
+
+// difference is the part of the pixels that differ by more than what two painters' smoothing of letters explains.
+func difference(a *image.RGBA, b image.Image) float64 {
+	r := a.Bounds().Intersect(b.Bounds())
+	if r.Empty() {
+		return 1
+	}
+	const step = 2 // every fourth pixel tells enough
+	n, differ := 0, 0
+	for y := r.Min.Y; y < r.Max.Y; y += step {
+		for x := r.Min.X; x < r.Max.X; x += step {
+			n++
+			c := a.RGBAAt(x, y)
+			br, bg, bb, _ := b.At(x, y).RGBA()
+			if abs(int(c.R)-int(br>>8))+abs(int(c.G)-int(bg>>8))+abs(int(c.B)-int(bb>>8)) > 120 {
+				differ++
+			}
+		}
+	}
+	return float64(differ) / float64(n)
+}
+
+func abs(i int) int { return max(i, -i) }
+
+// tell tells of violence at the screen, with words typed on its keyboard, and sends. keys are what the finger types in
+// Telex.
+func (f *finger) tell(ctx context.Context, keys string) error {
+	if err := f.see(ctx); err != nil {
+		return err
+	}
+	steps := []struct {
+		id string
+		ev flow.Event
+	}{
+		{"home.tell", flow.Tell{}},
+		{"speaker.self", flow.ChooseSpeaker{Speaker: report.SpeakerSelf}},
+		{"what.V1", flow.ChooseWhat{Category: "V1"}},
+		{"now.no", flow.ChooseWhen{When: report.WhenNotNow}},
+		{"review.write", flow.Write{}},
+	}
+	for _, st := range steps {
+		if err := f.tap(ctx, st.id, st.ev); err != nil {
+			return err
+		}
+		if err := f.see(ctx); err != nil {
+			return err
+		}
+	}
+	for _, r := range keys {
+		id := "key." + string(r)
+		if r == ' ' {
+			id = "key.space"
+		}
+		if err := f.tap(ctx, id, flow.Key{Rune: r}); err != nil {
+			return err
+		}
+	}
+	for _, st := range []struct {
+		id string
+		ev flow.Event
+	}{{"words.done", flow.Done{}}, {"review.send", flow.Send{}}} {
+		if err := f.tap(ctx, st.id, st.ev); err != nil {
+			return err
+		}
+	}
+	f.state, _ = flow.Next(f.state, flow.Stored{Attempt: f.state.Attempt})
+	return f.see(ctx)
+}
+
+// leave goes back to the start.
+func (f *finger) leave(ctx context.Context) error {
+	if err := f.tap(ctx, "receipt.done", flow.Done{}); err != nil {
+		return err
+	}
+	return f.see(ctx)
+}
+
+// median and worst of the times from a tap to a changed pixel.
+func (f *finger) answer() (median, worst time.Duration) {
+	t := slices.Sorted(slices.Values(f.taps))
+	if len(t) == 0 {
+		return 0, 0
+	}
+	return t[len(t)/2], t[len(t)-1]
+}

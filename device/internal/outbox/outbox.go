@@ -165,7 +165,7 @@ func (o *Outbox) say(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	kind, next := classify(err)
+	next, kind := classify(err)
 	if kind == nil {
 		return fmt.Errorf("outbox: %s: %w", doing, err)
 	}
@@ -175,7 +175,7 @@ func (o *Outbox) say(doing string, err error) error {
 	return fmt.Errorf("outbox: %s %s: %w (%w); %s", doing, o.path, kind, err, next)
 }
 
-func classify(err error) (kind error, next string) {
+func classify(err error) (next string, kind error) {
 	const (
 		full     = "free some space: what is stored is kept and still goes out"
 		corrupt  = "stop the kiosk, move the file aside and keep it, then start again"
@@ -187,34 +187,35 @@ func classify(err error) (kind error, next string) {
 		next string
 	}{{ErrFull, full}, {ErrCorrupt, corrupt}, {ErrBusy, busy}, {ErrReadOnly, readOnly}} {
 		if errors.Is(err, known.kind) {
-			return known.kind, known.next
+			return known.next, known.kind
 		}
 	}
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
-		return ErrFull, full
+		return full, ErrFull
 	}
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
-		return ErrReadOnly, readOnly
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) ||
+		errors.Is(err, unix.EISDIR) {
+		return readOnly, ErrReadOnly
 	}
 	var e sqlite3.Error
 	if !errors.As(err, &e) {
-		return nil, ""
+		return "", nil
 	}
 	switch e.Code {
 	case sqlite3.ErrFull:
-		return ErrFull, full
+		return full, ErrFull
 	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB:
-		return ErrCorrupt, corrupt
+		return corrupt, ErrCorrupt
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:
-		return ErrBusy, busy
+		return busy, ErrBusy
 	case sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm:
-		return ErrReadOnly, readOnly
+		return readOnly, ErrReadOnly
 	case sqlite3.ErrIoErr:
 		if e.SystemErrno == unix.ENOSPC || e.SystemErrno == unix.EDQUOT {
-			return ErrFull, full
+			return full, ErrFull
 		}
 	}
-	return nil, ""
+	return "", nil
 }
 
 // room refuses new reports where they would use the reserve.

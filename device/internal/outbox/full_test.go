@@ -1,0 +1,142 @@
+package outbox
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/langnghe/langnghe/device/seal"
+	"github.com/langnghe/langnghe/device/wire"
+)
+
+// fill adds reports until one is refused, and returns those that were taken.
+func fill(t *testing.T, o *Outbox) (stored []seal.Sealed, tokens []wire.Token) {
+	t.Helper()
+	for n := range 5000 {
+		s, tok := sealed(n, 100)
+		err := o.Add(t.Context(), s, false)
+		if err == nil {
+			stored, tokens = append(stored, s), append(tokens, tok)
+			continue
+		}
+		if !errors.Is(err, ErrFull) || !strings.Contains(err.Error(), o.path) || !strings.Contains(err.Error(), "free some space") {
+			t.Fatalf("refused with %v", err)
+		}
+		if len(stored) == 0 {
+			t.Fatal("nothing could be stored at all")
+		}
+		return stored, tokens
+	}
+	t.Fatal("the disk never filled")
+	return nil, nil
+}
+
+func intact(t *testing.T, o *Outbox, stored []seal.Sealed) {
+	t.Helper()
+	got := states(t, o)
+	if len(got) != len(stored) {
+		t.Fatalf("%d envelopes, %d were stored", len(got), len(stored))
+	}
+	for _, s := range stored {
+		env, err := o.Envelope(t.Context(), s.Envelope.ID())
+		must(t, err)
+		if string(env) != string(s.Envelope) {
+			t.Fatal("an envelope has changed")
+		}
+	}
+}
+
+// tmpfs mounts a disk of its own, where the test may.
+func tmpfs(t *testing.T, size string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
+		t.Skipf("this machine lets the test mount no disk: %v", err)
+	}
+	t.Cleanup(func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) })
+	return dir
+}
+
+// A full disk refuses new reports and keeps what it has; what it has still goes out, and the acks make room again.
+func TestFullDiskStillSends(t *testing.T) {
+	o := open(t, filepath.Join(tmpfs(t, "6m"), "outbox.db"))
+	ctx := t.Context()
+	must(t, o.CanStore(ctx))
+	stored, tokens := fill(t, o)
+	intact(t, o, stored)
+	if err := o.CanStore(ctx); !errors.Is(err, ErrFull) {
+		t.Fatalf("a full outbox says it can store: %v", err)
+	}
+	if _, err := o.Hold(ctx, stored[0], []byte("A")); !errors.Is(err, ErrFull) {
+		t.Fatalf("hold: %v", err)
+	}
+	for i, s := range stored {
+		a, err := o.BeginAttempt(ctx, s.Envelope.ID(), "mqtt")
+		must(t, err)
+		must(t, o.EndAttempt(ctx, a, Accepted))
+		in, err := o.StoreInbound(ctx, "frame", tokens[i][:])
+		must(t, err)
+		if _, found, err := o.Acked(ctx, tokens[i].Hash()); err != nil || !found {
+			t.Fatal(found, err)
+		}
+		must(t, o.DropInbound(ctx, in, false))
+	}
+	// The file keeps its size and uses its free pages again, so the room to ask for is in it.
+	o.reserve = 0
+	s, _ := sealed(-1, 100)
+	must(t, o.Add(ctx, s, false))
+}
+
+// Another program takes the last byte.
+func TestDiskFilledByOthers(t *testing.T) {
+	dir := tmpfs(t, "6m")
+	o := open(t, filepath.Join(dir, "outbox.db"))
+	o.reserve = 0
+	s, _ := sealed(-1, 3)
+	must(t, o.Add(t.Context(), s, false))
+	f, err := os.Create(filepath.Join(dir, "log"))
+	must(t, err)
+	for chunk := 1 << 20; chunk > 0; chunk /= 2 {
+		for err = nil; err == nil; {
+			_, err = f.Write(make([]byte, chunk))
+		}
+	}
+	var refused int
+	for n := range 400 { // the journal's last page takes a few
+		s, _ := sealed(n, 100)
+		if err := o.Add(t.Context(), s, false); errors.Is(err, ErrFull) {
+			refused++
+		} else if err != nil {
+			t.Fatal(err)
+		} else {
+			t.Fatal("a report was stored on a disk without a free byte")
+		}
+	}
+	intact(t, o, []seal.Sealed{s})
+	must(t, f.Close())
+	must(t, os.Remove(f.Name()))
+	late, _ := sealed(-2, 3)
+	must(t, o.Add(t.Context(), late, false))
+	must(t, o.Close())
+	intact(t, open(t, o.path), []seal.Sealed{s, late})
+}
+
+// The same as far as SQLite is concerned, for machines where no disk can be mounted.
+func TestFullFile(t *testing.T) {
+	o := fresh(t)
+	_, err := o.db.Exec(`PRAGMA max_page_count = 100`)
+	must(t, err)
+	stored, tokens := fill(t, o)
+	intact(t, o, stored)
+	if _, found, err := o.Acked(t.Context(), tokens[0].Hash()); err != nil || !found {
+		t.Fatal(found, err)
+	}
+	s, _ := sealed(-1, 100)
+	must(t, o.Add(t.Context(), s, false))
+	must(t, o.Close())
+	intact(t, open(t, o.path), append(stored[1:], s))
+}

@@ -1,0 +1,141 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/langnghe/langnghe/device/modem/pdu"
+	"github.com/langnghe/langnghe/device/wire"
+)
+
+// answerText is the one automatic answer: without accents, so that it is one message on any handset, and with nothing in
+// it that tells a reader of the phone what was reported.
+const answerText = "Da nhan tin cua ban, se co nguoi doc. Neu tre dang gap nguy hiem, goi ngay 113 hoac 115. " +
+	"Tu van 24/7 mien phi: 111. May dung chung thi nen xoa tin nay."
+
+// Limits of answers to one number: they keep two machines from talking to each other at our cost.
+const (
+	answerGap    = 10 * time.Minute
+	answersADay  = 6
+	answerRetry  = 15 * time.Second
+	answerWithin = 24 * time.Hour // an answer that could not leave for longer would only puzzle
+	maxAnswered  = 10_000         // numbers that are remembered
+)
+
+// answers sends what is owed. The numbers of the last day are kept as keyed digests, in memory.
+type answers struct {
+	in   *Intake
+	wake chan struct{}
+
+	mu   sync.Mutex // guards past
+	past map[wire.ID][]time.Time
+}
+
+func newAnswers(in *Intake) *answers {
+	return &answers{in: in, wake: make(chan struct{}, 1), past: map[wire.ID][]time.Time{}}
+}
+
+func (a *answers) nudge() {
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// allow tells whether a number may be answered now, and counts it.
+func (a *answers) allow(number string, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	id := a.in.keys.digest("answer", []byte(number))
+	var recent []time.Time
+	for _, t := range a.past[id] {
+		if now.Sub(t) < 24*time.Hour {
+			recent = append(recent, t)
+		}
+	}
+	if n := len(recent); n >= answersADay || n > 0 && now.Sub(recent[n-1]) < answerGap {
+		return false
+	}
+	if len(a.past) >= maxAnswered {
+		clear(a.past)
+	}
+	a.past[id] = append(recent, now)
+	return true
+}
+
+// answer notes that the sender of a message is owed an answer, unless none could reach a person.
+func (b *batch) answer(ctx context.Context, from pdu.Address, now time.Time) error {
+	in := b.in
+	if in.cfg.Answerer == nil || !from.Answerable() {
+		return nil
+	}
+	if in.cfg.Silent != nil {
+		if silent, err := in.cfg.Silent(ctx, from.Number()); err != nil || silent {
+			return err
+		}
+	}
+	if !in.answers.allow(from.Number(), now) {
+		return nil
+	}
+	sealed, err := in.to.SealAtRest(labelAnswer, []byte(from.Number()))
+	if err != nil {
+		return fmt.Errorf("note an answer: %w", err)
+	}
+	b.owed = append(b.owed, Answer{Due: now, Sealed: sealed})
+	return nil
+}
+
+func (a *answers) run(ctx context.Context) error {
+	for {
+		sent, err := a.pay(ctx)
+		if err != nil {
+			return err
+		}
+		if !sent {
+			// Nothing was owed, or nothing could leave. A link that comes back is tried after the pause.
+			t := time.NewTimer(answerRetry)
+			select {
+			case <-ctx.Done():
+				t.Stop()
+				return ctx.Err()
+			case <-a.wake:
+			case <-t.C:
+			}
+			t.Stop()
+		}
+	}
+}
+
+// pay sends the oldest answer that is owed and tells whether one left.
+func (a *answers) pay(ctx context.Context) (sent bool, err error) {
+	owed, err := a.in.cfg.Store.Answers(ctx, 1)
+	if err != nil || len(owed) == 0 {
+		return false, err
+	}
+	o := owed[0]
+	// It is forgotten before its first byte leaves: if we die now it is not sent, which is better than twice at each
+	// start (invariant 3, with the loss on the other side: the case is open whether the answer leaves or not).
+	if err := a.in.cfg.Store.Update(ctx, func(tx Tx) error { return tx.Paid(ctx, o.ID) }); err != nil {
+		return false, err
+	}
+	number, err := a.in.keys.identity.OpenAtRest(labelAnswer, o.Sealed)
+	if err != nil {
+		return false, fmt.Errorf("open an answer: %w", err)
+	}
+	if a.in.now().Sub(o.Due) > answerWithin {
+		return true, nil
+	}
+	switch err := a.in.cfg.Answerer.Answer(ctx, string(number), answerText); {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, ErrNotSent):
+		ctx := context.WithoutCancel(ctx) // else a stop just now would lose it
+		return false, a.in.cfg.Store.Update(ctx, func(tx Tx) error { return tx.Owe(ctx, o) })
+	default:
+		a.in.log.Warn("an automatic answer may be lost", "error", err)
+		return true, nil
+	}
+}

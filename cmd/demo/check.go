@@ -181,7 +181,7 @@ func (c *checker) newCase(ctx context.Context, limit time.Duration) (page, error
 
 // outbox asks SQLite's own program, which knows nothing of ours.
 func (c *checker) outbox(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "sqlite3", "-readonly", c.outboxFile(), "SELECT count(*) FROM outbox").CombinedOutput()
+	out, err := exec.CommandContext(ctx, "sqlite3", "-readonly", c.outboxFile(), "SELECT count(*) FROM envelope").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("sqlite3: %s", bytes.TrimSpace(out))
 	}

@@ -89,11 +89,9 @@ type phoneMessage struct {
 }
 
 func (p *panel) inbox(ctx context.Context, msisdn string) ([]phoneMessage, error) {
-	var out struct {
-		Messages []phoneMessage `json:"messages"`
-	}
+	var out []phoneMessage
 	err := p.call(ctx, "GET", "/api/phone/inbox?msisdn="+url.QueryEscape(msisdn), nil, &out)
-	return out.Messages, err
+	return out, err
 }
 
 // inject sends one 8-bit message as it is, from any number.
@@ -113,9 +111,7 @@ type captured struct {
 }
 
 func (p *panel) captured(ctx context.Context) ([]captured, error) {
-	var out struct {
-		Messages []captured `json:"messages"`
-	}
+	var out []captured
 	err := p.call(ctx, "GET", "/api/captured", nil, &out)
-	return out.Messages, err
+	return out, err
 }

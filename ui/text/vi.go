@@ -28,12 +28,12 @@ var Vietnamese = Catalogue{
 	MessagesCaption: "Tháng hành động vì trẻ em 2023",
 	Tell:            "Em muốn kể một chuyện",
 	TellHint:        "Em không cần nói tên.",
-	Hotline:         Number{"111", "Tổng đài bảo vệ trẻ em"},
-	HotlineFree:     "Gọi miễn phí, cả ngày lẫn đêm",
+	Hotline:         Number{"111", "Tổng đài bảo\u00a0vệ trẻ\u00a0em"},
+	HotlineFree:     "Gọi miễn\u00a0phí, cả\u00a0ngày\u00a0lẫn\u00a0đêm",
 	HotlineChip:     "Gọi 111 miễn phí",
 	CannotStore: Voiced{
-		Self:  "Máy đang không lưu được. Em gọi 111 nhé.",
-		Adult: "Máy đang không lưu được. Xin gọi 111.",
+		Self:  "Máy đang không lưu\u00a0được. Em gọi\u00a0111 nhé.",
+		Adult: "Máy đang không lưu được. Xin gọi\u00a0111.",
 	},
 
 	Exit: "Về trang chơi",
@@ -44,7 +44,7 @@ var Vietnamese = Catalogue{
 	SpeakerSelf:   "Em kể chuyện của em",
 	SpeakerFriend: "Em kể chuyện của bạn em",
 	SpeakerAdult:  "Tôi là người lớn",
-	SpeakerHint:   "Em không có lỗi. Muốn dừng lúc nào, em chạm “Về trang chơi”: máy quên hết những gì em vừa chọn.",
+	SpeakerHint:   "Em không có lỗi. Muốn dừng lúc nào, em chạm “Về\u00a0trang\u00a0chơi”: máy quên hết những gì em vừa chọn.",
 
 	WhatTitle: Voiced{
 		Self:   "Chuyện gì đã xảy ra với em?",
@@ -77,9 +77,9 @@ var Vietnamese = Catalogue{
 		Adult: "Xin gọi ngay",
 	},
 	DangerSafe: Voiced{
-		Self:   "Em hãy đến chỗ đông người, tìm một cô bác em tin. Em chạm “Gửi ngay” để máy báo cho người trực.",
-		Friend: "Em và bạn hãy đến chỗ đông người, tìm một cô bác em tin. Em chạm “Gửi ngay” để máy báo cho người trực.",
-		Adult:  "Xin đưa trẻ đến chỗ an toàn, có đông người. Chạm “Gửi ngay” để máy báo cho người trực.",
+		Self:   "Em hãy đến chỗ đông người, tìm một cô\u00a0bác em\u00a0tin. Em chạm “Gửi\u00a0ngay” để máy báo cho người\u00a0trực.",
+		Friend: "Em và bạn hãy đến chỗ đông người, tìm một cô\u00a0bác em\u00a0tin. Em chạm “Gửi\u00a0ngay” để máy báo cho người\u00a0trực.",
+		Adult:  "Xin đưa trẻ đến chỗ an toàn, có đông người. Chạm “Gửi\u00a0ngay” để máy báo cho người\u00a0trực.",
 	},
 	DangerNumbers: []Number{
 		{"111", "Bảo vệ trẻ em"}, {"113", "Công an"}, {"114", "Cháy, cứu nạn"}, {"115", "Cấp cứu"}, {"112", "Thiên tai"},
@@ -100,10 +100,10 @@ var Vietnamese = Catalogue{
 		Adult: "Chưa có gì để gửi. Xin viết vài chữ, hoặc quay lại chọn một hình.",
 	},
 	Readers: Voiced{
-		Self:  "Người đọc là cán bộ bảo vệ trẻ em, không phải thầy cô trường em.",
-		Adult: "Người đọc là cán bộ bảo vệ trẻ em, không phải người ở đây.",
+		Self:  "Người đọc là cán\u00a0bộ bảo\u00a0vệ trẻ\u00a0em, không phải thầy\u00a0cô trường\u00a0em.",
+		Adult: "Người đọc là cán\u00a0bộ bảo\u00a0vệ trẻ\u00a0em.",
 	},
-	Limits: Voiced{Self: "Nếu có ai đang gặp nguy hiểm, người lớn sẽ phải hành động."},
+	Limits: Voiced{Self: "Nếu có ai đang gặp nguy\u00a0hiểm, người\u00a0lớn sẽ phải hành\u00a0động."},
 	Send:   "Gửi đi",
 
 	WordsInvite: Voiced{
@@ -137,8 +137,8 @@ var Vietnamese = Catalogue{
 	},
 	ReceiptSteps: [3]Voiced{
 		{Self: "Lời em được khoá kín rồi gửi đi.", Adult: "Lời kể được khoá kín rồi gửi đi."},
-		{Self: "Cán bộ bảo vệ trẻ em đọc, không phải thầy cô trường em.", Adult: "Cán bộ bảo vệ trẻ em đọc, không phải người ở đây."},
-		{Self: "Nếu có ai đang gặp nguy hiểm, người lớn sẽ phải hành động."},
+		{Self: "Cán\u00a0bộ bảo\u00a0vệ trẻ\u00a0em đọc, không phải thầy\u00a0cô trường\u00a0em.", Adult: "Cán\u00a0bộ bảo\u00a0vệ trẻ\u00a0em đọc lời kể này."},
+		{Self: "Nếu có ai đang gặp nguy\u00a0hiểm, người\u00a0lớn sẽ phải hành\u00a0động."},
 	},
 	ReceiptOffline: Voiced{
 		Self:  "Máy đang chờ mạng, có mạng sẽ tự gửi. Cần giúp gấp, em gọi 111.",
@@ -158,8 +158,8 @@ var Vietnamese = Catalogue{
 		Adult: "Đây là lỗi của máy.",
 	},
 	NotStoredCall: Voiced{
-		Self:  "Em hãy gọi 111, hoặc nói với một người lớn em tin.",
-		Adult: "Xin gọi 111. Gọi miễn phí, cả ngày lẫn đêm.",
+		Self:  "Em hãy gọi 111, hoặc nói với một người\u00a0lớn em\u00a0tin.",
+		Adult: "Xin gọi\u00a0111. Gọi miễn phí, cả ngày lẫn đêm.",
 	},
 	Retry: "Thử lại",
 }

@@ -1,0 +1,106 @@
+package console
+
+import (
+	"sync"
+	"time"
+)
+
+// throttle slows guesses of passwords. Its three counters differ on purpose: a name and an address together are stopped
+// early; an address that tries many names later; and a name that is tried from many addresses last and only briefly, so
+// that nobody can lock the duty officer out at 3 a.m. by guessing wrong on purpose.
+type throttle struct {
+	mu    sync.Mutex // guards tries; held for map work only
+	tries map[string]*guesses
+}
+
+type guesses struct {
+	n    int
+	last time.Time
+}
+
+// limit is how many wrong guesses are free, and the waits after: doubling from first to longest.
+type limit struct {
+	free           int
+	first, longest time.Duration
+}
+
+var (
+	limitPair    = limit{5, 30 * time.Second, 15 * time.Minute}
+	limitAddress = limit{20, 30 * time.Second, 15 * time.Minute}
+	limitName    = limit{50, 10 * time.Second, time.Minute}
+)
+
+const (
+	forgetAfter = time.Hour // a counter starts anew after this long without a wrong guess
+	maxCounters = 20000     // bounds the memory that guesses can take
+)
+
+func newThrottle() *throttle { return &throttle{tries: map[string]*guesses{}} }
+
+func keys(user, address string) map[string]limit {
+	// A NUL stands in no address, so that no name can pass for another counter.
+	return map[string]limit{"p\x00" + address + "\x00" + user: limitPair, "a\x00" + address: limitAddress, "n\x00" + user: limitName}
+}
+
+// wait is how long user must wait at address before the next guess; 0 = none.
+func (t *throttle) wait(user, address string, now time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var longest time.Duration
+	for k, l := range keys(user, address) {
+		g := t.tries[k]
+		if g == nil || g.n < l.free {
+			continue
+		}
+		pause := l.first
+		for i := l.free; i < g.n && pause < l.longest; i++ {
+			pause *= 2
+		}
+		longest = max(longest, g.last.Add(min(pause, l.longest)).Sub(now))
+	}
+	return longest
+}
+
+// failed counts a guess.
+func (t *throttle) failed(user, address string, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.tries) > maxCounters {
+		for k, g := range t.tries {
+			if now.Sub(g.last) > forgetAfter {
+				delete(t.tries, k)
+			}
+		}
+	}
+	for k := range keys(user, address) {
+		g := t.tries[k]
+		if g == nil {
+			if len(t.tries) > maxCounters {
+				continue // the counters that exist go on to hold; the address has one
+			}
+			g = &guesses{}
+			t.tries[k] = g
+		}
+		if now.Sub(g.last) > forgetAfter {
+			g.n = 0
+		}
+		g.n++
+		g.last = now
+	}
+}
+
+// succeeded takes back the guess that was counted ahead, and clears what user did at address.
+func (t *throttle) succeeded(user, address string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for k, l := range keys(user, address) {
+		g := t.tries[k]
+		if g == nil {
+			continue
+		}
+		g.n--
+		if l == limitPair || g.n <= 0 {
+			delete(t.tries, k)
+		}
+	}
+}

@@ -18,6 +18,7 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/langnghe/langnghe/device/wire"
+	"github.com/langnghe/langnghe/gateway/intake"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -342,7 +343,7 @@ func TestEarlyDeviceWaitsForRun(t *testing.T) {
 		dialled <- err
 	}()
 	eventually(t, "the early connection", func() bool { return r.srv.ns.NumClients() > 0 })
-	if err := r.srv.Ack(t.Context(), "d000001", []byte("x")); !errors.Is(err, ErrNotSent) {
+	if err := r.srv.Ack(t.Context(), "d000001", []byte("x")); !errors.Is(err, intake.ErrNotSent) {
 		t.Errorf("an ack before Run: %v", err)
 	}
 	r.run()

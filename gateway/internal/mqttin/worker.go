@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/langnghe/langnghe/device/wire"
+	"github.com/langnghe/langnghe/gateway/intake"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
@@ -198,24 +199,21 @@ func (s *Server) takeHeartbeat(m *nats.Msg) {
 	s.heartbeat(device, h)
 }
 
-// ErrNotSent means that nothing has left, so that the same may be sent again at no risk.
-var ErrNotSent = errors.New("nothing was sent")
-
 // Ack publishes frame to device, at QoS 0: a device that is away misses it, sends its envelope again and is acked again.
-// After ErrNotSent nothing has left.
+// intake.ErrNotSent means that the broker is not open.
 func (s *Server) Ack(ctx context.Context, device string, frame []byte) error {
 	if _, err := wire.ParseDeviceName(device); err != nil {
 		return fmt.Errorf("publish ack: %w", err)
 	}
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("publish ack: %w: %w", ErrNotSent, err)
+		return fmt.Errorf("publish ack: %w: %w", intake.ErrNotSent, err)
 	}
 	nc := s.nc.Load()
 	if nc == nil {
-		return fmt.Errorf("publish ack: %w: MQTT is not open yet", ErrNotSent)
+		return fmt.Errorf("publish ack: %w: MQTT is not open yet", intake.ErrNotSent)
 	}
 	if err := nc.Publish(subject(wire.TopicAck(device)), frame); err != nil {
-		return fmt.Errorf("publish ack: %w: %w", ErrNotSent, err)
+		return fmt.Errorf("publish ack: %w: %w", intake.ErrNotSent, err)
 	}
 	return nil
 }

@@ -15,13 +15,14 @@ import (
 
 	"github.com/langnghe/langnghe/device/modem"
 	"github.com/langnghe/langnghe/device/modem/pdu"
+	"github.com/langnghe/langnghe/gateway/intake"
 )
 
 // maxQueued bounds the acks, and the answers, that wait for the modem. At ten messages a minute more would be too late to
 // be of use; what is refused is asked for again.
 const maxQueued = 64
 
-// Link is the gateway's modem as a way in and out. It carries acks to devices and answers to villagers.
+// Link is the gateway's modem as a way in and out. It is an intake.Acker and an intake.Answerer.
 type Link struct {
 	modem   *modem.Modem
 	receive func(ctx context.Context, tpdu []byte) error
@@ -84,8 +85,18 @@ func (l *Link) deliver(ctx context.Context, in modem.Inbound) error {
 	return l.receive(ctx, in.TPDU)
 }
 
+// Ack sends frame to the device's number; see SendBinary.
+func (l *Link) Ack(ctx context.Context, to intake.Downlink, frame []byte) error {
+	return l.SendBinary(ctx, string(to.MSISDN), frame)
+}
+
+// Answer sends text to number; see SendText.
+func (l *Link) Answer(ctx context.Context, number, text string) error {
+	return l.SendText(ctx, number, text)
+}
+
 // SendBinary sends frame as 8-bit data, before all texts that wait. nil means that the service centre took it all;
-// modem.ErrNotSent that nothing left; any other error that something may have left, or that it can never be sent.
+// intake.ErrNotSent that nothing left; any other error that something may have left, or that it can never be sent.
 // Once its first segment is handed to the modem it heeds the modem's deadline, no longer ctx.
 func (l *Link) SendBinary(ctx context.Context, to string, frame []byte) error {
 	return l.send(ctx, "ack", l.acks, to, func(a pdu.Address, ref uint16) ([]pdu.Submit, error) {
@@ -131,7 +142,7 @@ func (l *Link) send(ctx context.Context, kind string, queue chan<- *job, to stri
 }
 
 func notSent(kind string, why error) error {
-	return fmt.Errorf("send %s: %w: %w", kind, modem.ErrNotSent, why)
+	return fmt.Errorf("send %s: %w: %w", kind, intake.ErrNotSent, why)
 }
 
 // sendAll is the one sender, so that a message's segments are not mixed with another's.
@@ -175,7 +186,7 @@ func (l *Link) submit(ctx context.Context, j *job) (outcome string, err error) {
 		switch {
 		case err == nil:
 		case i == 0 && errors.Is(err, modem.ErrNotSent):
-			return "not sent", err
+			return "not sent", fmt.Errorf("%w: %w", intake.ErrNotSent, err)
 		default:
 			// %v: what has left in part must not look like ErrNotSent (invariant 7).
 			return "unknown", fmt.Errorf("segment %d of %d: %v", i+1, len(j.segments), err)

@@ -16,6 +16,8 @@ import (
 	"github.com/langnghe/langnghe/device/modem"
 	"github.com/langnghe/langnghe/device/modem/modemtest"
 	"github.com/langnghe/langnghe/device/modem/pdu"
+	"github.com/langnghe/langnghe/device/report"
+	"github.com/langnghe/langnghe/gateway/intake"
 )
 
 const (
@@ -172,11 +174,11 @@ func TestStatusReportsAreFreedAndNoArrival(t *testing.T) {
 func TestAckAndAnswerReachTheirSIMs(t *testing.T) {
 	r := start(t)
 	frame := bytes.Repeat([]byte{0x50, 0xff, 0x00}, 43)
-	if err := r.link.SendBinary(t.Context(), kiosk, frame); err != nil {
+	if err := r.link.Ack(t.Context(), intake.Downlink{Device: "d000001", MSISDN: report.Words(kiosk)}, frame); err != nil {
 		t.Fatal(err)
 	}
 	long := strings.Repeat("Cảm ơn bạn đã nhắn tin. ", 8)
-	if err := r.link.SendText(t.Context(), villager, long); err != nil {
+	if err := r.link.Answer(t.Context(), villager, long); err != nil {
 		t.Fatal(err)
 	}
 	truth := r.net.Truth()
@@ -207,20 +209,20 @@ func TestThreeOutcomes(t *testing.T) {
 		t.Errorf("accepted: %v", err)
 	}
 	r.sim.SetSendError(331) // no network service, TS 27.005 3.2.5
-	if err := send(); !errors.Is(err, modem.ErrNotSent) {
+	if err := send(); !errors.Is(err, intake.ErrNotSent) {
 		t.Errorf("not sent: %v", err)
 	}
 	r.sim.SetSendError(0)
 	eventually(t, "the modem", r.link.Ready)
 	r.sim.SetDropReply(true)
-	if err := send(); err == nil || errors.Is(err, modem.ErrNotSent) {
+	if err := send(); err == nil || errors.Is(err, intake.ErrNotSent) {
 		t.Errorf("unknown is perhaps sent (invariant 7): %v", err)
 	}
 	if got := len(r.net.Truth()); got != 2 {
 		t.Errorf("the network saw %d messages, want 2", got)
 	}
 	for _, to := range []string{"", "Viettel", "12"} {
-		if err := r.link.SendText(t.Context(), to, "x"); err == nil || errors.Is(err, modem.ErrNotSent) {
+		if err := r.link.SendText(t.Context(), to, "x"); err == nil || errors.Is(err, intake.ErrNotSent) {
 			t.Errorf("to %q: %v: what can never be sent must not be tried again", to, err)
 		}
 	}
@@ -235,7 +237,7 @@ func TestPartOfAMessageIsUnknown(t *testing.T) {
 	<-changed
 	eventually(t, "the first segment", func() bool { return len(r.net.Truth()) > 0 })
 	r.sim.SetSendError(331)
-	if err := <-done; err == nil || errors.Is(err, modem.ErrNotSent) {
+	if err := <-done; err == nil || errors.Is(err, intake.ErrNotSent) {
 		t.Errorf("after %d of 100 segments: %v", len(r.net.Truth()), err)
 	}
 }
@@ -279,12 +281,12 @@ func TestQueueIsBoundedAndCanBeLeft(t *testing.T) {
 		go func() { errs <- r.link.SendText(ctx, villager, "x") }()
 	}
 	eventually(t, "a full queue", func() bool { return len(r.link.answers) == maxQueued })
-	if err := r.link.SendText(t.Context(), villager, "x"); !errors.Is(err, modem.ErrNotSent) {
+	if err := r.link.SendText(t.Context(), villager, "x"); !errors.Is(err, intake.ErrNotSent) {
 		t.Errorf("full queue: %v", err)
 	}
 	cancel()
 	for range maxQueued {
-		if err := <-errs; !errors.Is(err, modem.ErrNotSent) {
+		if err := <-errs; !errors.Is(err, intake.ErrNotSent) {
 			t.Errorf("given up while waiting: %v", err)
 		}
 	}
@@ -297,7 +299,7 @@ func TestNobodyWaitsForALinkThatStopped(t *testing.T) {
 	if err := r.link.Run(ctx); err != nil {
 		t.Errorf("Run: %v", err)
 	}
-	if err := r.link.SendText(t.Context(), villager, "x"); !errors.Is(err, modem.ErrNotSent) {
+	if err := r.link.SendText(t.Context(), villager, "x"); !errors.Is(err, intake.ErrNotSent) {
 		t.Errorf("after Run: %v", err)
 	}
 	if err := r.link.Run(t.Context()); err == nil {
@@ -309,7 +311,7 @@ func TestMissingModemIsSaidAndWaitedFor(t *testing.T) {
 	r := newRig(t)
 	r.live(r.link.Run)
 	eventually(t, "a sentence on what is wrong", func() bool { return r.link.Status().Reason != "" })
-	if err := r.link.SendBinary(t.Context(), kiosk, []byte("frame")); !errors.Is(err, modem.ErrNotSent) {
+	if err := r.link.SendBinary(t.Context(), kiosk, []byte("frame")); !errors.Is(err, intake.ErrNotSent) {
 		t.Errorf("without a modem: %v", err)
 	}
 	r.plug()

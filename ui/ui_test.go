@@ -196,6 +196,7 @@ func TestNothingIsLeft(t *testing.T) {
 		"sent": func(r *rig) {
 			r.click("words.done", "review.send")
 			r.kiosk.answer <- nil
+			r.settle()
 			r.pass(time.Second)
 			r.click("receipt.done")
 		},

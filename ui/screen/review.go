@@ -98,6 +98,7 @@ func (v *review) update(s flow.State) {
 	if !s.CanSend() {
 		v.empty.set(w.ReviewEmpty.For(who))
 	}
+	v.write.label.style.free = len(s.Draft.Text) > 0
 	if len(s.Draft.Text) > 0 {
 		v.write.label.set(s.Draft.Text.Reveal())
 	} else {

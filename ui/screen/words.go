@@ -27,8 +27,8 @@ type key struct {
 
 func newWords(k kit) *words {
 	v := &words{page: newPage(k)}
-	keysHigh := 4*v.Target + 3*v.Gap
-	board, top := v.all().bottom(keysHigh, v.Gap)
+	gap := v.Gap * 2 / 3 // between keys, so that exit and done keep their full height above them
+	board, top := v.all().bottom(4*v.Target+3*gap, v.Gap)
 	side, sheet := top.right(v.Exit, v.Gap)
 	exit, side := side.top((side.h-v.Gap)/2, v.Gap)
 	l := v.quietLook()
@@ -47,8 +47,8 @@ func newWords(k kit) *words {
 	v.box.Add(v.caret)
 
 	names := keyboard.Names{Space: v.words.Space, Digits: v.words.Digits, Letters: v.words.Letter}
-	v.letters = v.keys(board, keyboard.Letters(board.w, board.h, v.Gap, names))
-	v.signs = v.keys(board, keyboard.Signs(board.w, board.h, v.Gap, names))
+	v.letters = v.keys(board, keyboard.Letters(board.w, board.h, gap, names))
+	v.signs = v.keys(board, keyboard.Signs(board.w, board.h, gap, names))
 	return v
 }
 

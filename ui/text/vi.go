@@ -32,8 +32,8 @@ var Vietnamese = Catalogue{
 	HotlineFree:     "Gọi miễn\u00a0phí, cả\u00a0ngày\u00a0lẫn\u00a0đêm",
 	HotlineChip:     "Gọi 111 miễn phí",
 	CannotStore: Voiced{
-		Self:  "Máy đang không lưu\u00a0được. Em gọi\u00a0111 nhé.",
-		Adult: "Máy đang không lưu được. Xin gọi\u00a0111.",
+		Self:  "Máy không lưu\u00a0được. Em gọi\u00a0111 nhé.",
+		Adult: "Máy không lưu\u00a0được. Xin gọi\u00a0111.",
 	},
 
 	Exit: "Về trang chơi",
@@ -137,7 +137,7 @@ var Vietnamese = Catalogue{
 	},
 	ReceiptSteps: [3]Voiced{
 		{Self: "Lời em được khoá kín rồi gửi đi.", Adult: "Lời kể được khoá kín rồi gửi đi."},
-		{Self: "Cán\u00a0bộ bảo\u00a0vệ trẻ\u00a0em đọc, không phải thầy\u00a0cô trường\u00a0em.", Adult: "Cán\u00a0bộ bảo\u00a0vệ trẻ\u00a0em đọc lời kể này."},
+		{Self: "Cán\u00a0bộ bảo\u00a0vệ trẻ\u00a0em đọc. Thầy\u00a0cô không đọc.", Adult: "Cán\u00a0bộ bảo\u00a0vệ trẻ\u00a0em đọc lời kể này."},
 		{Self: "Nếu có ai đang gặp nguy\u00a0hiểm, người\u00a0lớn sẽ phải hành\u00a0động."},
 	},
 	ReceiptOffline: Voiced{

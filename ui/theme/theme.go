@@ -32,7 +32,7 @@ type Pair struct{ Text, Ground color.NRGBA }
 func Pairs() []Pair {
 	return []Pair{
 		{Ink, Paper}, {Ink, Card}, {Ink, Quiet}, {Ink, Play}, {Soft, Paper}, {Soft, Card},
-		{OnDeep, Deep}, {OnNight, Night}, {Hint, Card}, {Hint, Paper},
+		{Deep, Paper}, {Deep, Card}, {OnDeep, Deep}, {OnNight, Night}, {Hint, Card}, {Hint, Paper},
 	}
 }
 
@@ -53,7 +53,7 @@ func For(panel fyne.Size) Sizes {
 	if panel.Width >= 1024 && panel.Height >= 600 {
 		return Sizes{
 			Panel: panel, Gap: 12, Target: 88, Exit: 236, Button: 196, Text: 26, Title: 34, Message: 36, Key: 34,
-			Receipt: 92, Hotline: 96, Number: 56, Picture: 68, Round: 16,
+			Receipt: 92, Hotline: 96, Number: 56, Picture: 80, Round: 16,
 		}
 	}
 	return Sizes{

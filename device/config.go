@@ -75,11 +75,11 @@ type RelayConfig struct {
 	// SMSAfter is how long an envelope waits for MQTT before SMS may carry it. An urgent one does not wait.
 	SMSAfter Duration `toml:"sms_after"`
 	// AckTimeoutMQTT and AckTimeoutSMS are how long an ack may take before the envelope is sent again by that link, the
-	// first time; later waits double up to RetryMax.
+	// first time; later waits grow.
 	AckTimeoutMQTT Duration `toml:"ack_timeout_mqtt"`
 	AckTimeoutSMS  Duration `toml:"ack_timeout_sms"`
-	// RetryMax is the longest wait between two attempts.
-	RetryMax Duration `toml:"retry_max"`
+	// Patience is how long a report may go without an ack before it goes by SMS too, though MQTT is up.
+	Patience Duration `toml:"patience"`
 }
 
 // InboxConfig is about villagers' messages.
@@ -133,7 +133,7 @@ func DefaultConfig() Config {
 		Device:  DeviceConfig{StateDir: "state", Recipient: "intake.recipient", Key: "device.key"},
 		Gateway: GatewayConfig{TLSCert: "tls.crt", TLSKey: "tls.key", TLSCA: "ca.crt"},
 		Modem:   ModemConfig{Port: "/dev/kiosk/modem-at", Baud: 115200},
-		Relay:   RelayConfig{SMSAfter: seconds(20), AckTimeoutMQTT: seconds(10), AckTimeoutSMS: seconds(120), RetryMax: seconds(3600)},
+		Relay:   RelayConfig{SMSAfter: seconds(20), AckTimeoutMQTT: seconds(10), AckTimeoutSMS: seconds(180), Patience: seconds(600)},
 		Inbox:   InboxConfig{HoldFor: seconds(600)},
 		Screen: ScreenConfig{
 			Socket: "/run/langnghe/kiosk.sock", Size: "1024x600", Fullscreen: true, IdleAfter: seconds(60),
@@ -262,10 +262,10 @@ func (c *Config) check() error {
 		v        Duration
 		min, max time.Duration
 	}{
-		{"relay.sms_after", c.Relay.SMSAfter, 0, time.Hour},
+		{"relay.sms_after", c.Relay.SMSAfter, time.Second, time.Hour},
 		{"relay.ack_timeout_mqtt", c.Relay.AckTimeoutMQTT, 100 * time.Millisecond, time.Hour},
 		{"relay.ack_timeout_sms", c.Relay.AckTimeoutSMS, time.Second, 24 * time.Hour},
-		{"relay.retry_max", c.Relay.RetryMax, time.Second, 24 * time.Hour},
+		{"relay.patience", c.Relay.Patience, time.Second, 24 * time.Hour},
 		{"inbox.hold_for", c.Inbox.HoldFor, time.Second, 24 * time.Hour},
 		{"screen.idle_after", c.Screen.IdleAfter, time.Second, time.Hour},
 		{"health.heartbeat_every", c.Health.HeartbeatEvery, time.Second, time.Hour},

@@ -32,7 +32,7 @@ func sentenceThrottled(wait time.Duration) string {
 }
 
 func roundedWait(d time.Duration) string {
-	if d <= time.Minute {
+	if d < time.Minute {
 		return fmt.Sprintf("%d giây", int((d+time.Second-1)/time.Second))
 	}
 	return fmt.Sprintf("%d phút", int((d+time.Minute-1)/time.Minute))

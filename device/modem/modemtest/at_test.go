@@ -82,6 +82,10 @@ func TestListReadDelete(t *testing.T) {
 	if got := te.do("AT+CMGR=2"); !strings.Contains(got, "+CMGR: \"REC READ\",\"+84912345678\",,\"") || !strings.Contains(got, "\r\nabc\r\n") {
 		t.Errorf("text mode: %q", got)
 	}
+	te.do("AT+CMGD=1;+CMGD=2")
+	if got := te.do("AT+CPMS?"); !strings.Contains(got, "\"SM\",1,30") {
+		t.Errorf("after two deletes on one line: %q", got)
+	}
 	te.do("AT+CMGD=1,4")
 	if got := te.do("AT+CPMS?"); !strings.Contains(got, "\"SM\",0,30") {
 		t.Errorf("after delete all: %q", got)
@@ -188,6 +192,14 @@ func TestRoutedMessageStaysUntilCNMA(t *testing.T) {
 	if got := n.Waiting(kiosk); got != 0 {
 		t.Errorf("%d still wait", got)
 	}
+
+	// A client that routes, does not acknowledge and goes back to storing.
+	if err := n.Phone(villager).Send(kiosk, "def"); err != nil {
+		t.Fatal(err)
+	}
+	te.until("\r\n+CMT: ,")
+	te.do("AT+CNMI=2,1,0,1,0")
+	te.until("+CMTI: \"SM\",0\r\n")
 }
 
 func TestStatusReport(t *testing.T) {

@@ -106,7 +106,7 @@ func (m *modem) run(c call) result {
 func (m *modem) reset() {
 	fresh := newModem(m.sim)
 	fresh.radio, fresh.unlocked = m.radio, m.unlocked
-	fresh.last, fresh.noisy, fresh.reported, fresh.unacked = m.last, m.noisy, m.reported, m.unacked
+	fresh.last, fresh.noisy, fresh.reported, fresh.unacked, fresh.after = m.last, m.noisy, m.reported, m.unacked, m.after
 	*m = *fresh
 }
 
@@ -228,11 +228,11 @@ func (m *modem) cpin(c call) result {
 			return cme(16)
 		}
 		m.unlocked, s.pinTries = true, 3
-		m.final("OK", "0")
-		m.urc("+CPIN: READY")
-		m.urc("SMS DONE")
-		s.changedRegistration()
-		return silent
+		return m.later(func() {
+			m.urc("+CPIN: READY")
+			m.urc("SMS DONE")
+			s.changedRegistration()
+		})
 	}
 	return okay
 }
@@ -281,9 +281,7 @@ func (m *modem) cusd(c call) result {
 	case !m.sim.registered():
 		return cme(30)
 	}
-	m.final("OK", "0")
-	m.urc(`+CUSD: 0,"TK goc: 25000d, HSD: 31/12/2027.",15`)
-	return silent
+	return m.later(func() { m.urc(`+CUSD: 0,"TK goc: 25000d, HSD: 31/12/2027.",15`) })
 }
 
 func (m *modem) csq(c call) result {
@@ -391,11 +389,11 @@ func (m *modem) cfun(c call) result {
 	}
 	f := c.fields()
 	if len(f) > 1 && f[1] == "1" {
-		m.final("OK", "0")
-		*m = *newModem(m.sim)
-		m.banner()
-		m.sim.changedRegistration()
-		return silent
+		return m.later(func() {
+			*m = *newModem(m.sim)
+			m.banner()
+			m.sim.changedRegistration()
+		})
 	}
 	switch f[0] {
 	case "0", "4":
@@ -405,8 +403,7 @@ func (m *modem) cfun(c call) result {
 	default:
 		return cme(50)
 	}
-	m.sim.changedRegistration()
-	return okay
+	return m.later(m.sim.changedRegistration)
 }
 
 func (m *modem) cpsi(c call) result {

@@ -92,8 +92,7 @@ func (m *modem) setCNMI(c call) result {
 		m.said = nil
 	}
 	m.unacked = nil
-	m.sim.net.pump(m.sim.number)
-	return okay
+	return m.later(m.room)
 }
 
 func (m *modem) cpms(c call) result {
@@ -138,8 +137,13 @@ func (m *modem) cpms(c call) result {
 		parts = append(parts, fmt.Sprintf("%d,%d", used, total))
 	}
 	m.info("+CPMS: " + strings.Join(parts, ","))
+	return m.later(m.room)
+}
+
+// room tells the service centre that there may be room again (RP-SMMA).
+func (m *modem) room() {
 	m.sim.net.pump(m.sim.number)
-	return okay
+	m.sim.net.touch()
 }
 
 var stats = map[bool]string{false: "REC UNREAD", true: "REC READ"}
@@ -276,11 +280,7 @@ func (m *modem) cmgd(c call) result {
 	default:
 		return cms(305)
 	}
-	// There is room again: the modem tells the service centre (RP-SMMA).
-	m.final("OK", "0")
-	m.sim.net.pump(m.sim.number)
-	m.sim.net.touch()
-	return silent
+	return m.later(m.room)
 }
 
 func (m *modem) cmms(c call) result {
@@ -422,9 +422,7 @@ func (m *modem) cnma(c call) result {
 	if q := net.queues[p.to]; len(q) > 0 && q[0] == p {
 		net.delivered(p)
 	}
-	m.final("OK", "0")
-	net.pump(p.to)
-	return silent
+	return m.later(m.room)
 }
 
 // takeReport offers a status report as +CNMI ds says; ds=0 loses it.

@@ -27,9 +27,10 @@ type modem struct {
 	last     string  // for A/
 	prompt   *prompt // not nil while the modem waits for a message after "> "
 	said     []string
-	unacked  *parcel // routed by +CMT, waits for +CNMA
-	noisy    int     // which noise comes next
-	reported [3]int  // registration last announced
+	after    []func() // what the command line in hand sets off once it is answered
+	unacked  *parcel  // routed by +CMT, waits for +CNMA
+	noisy    int      // which noise comes next
+	reported [3]int   // registration last announced
 }
 
 // prompt is a +CMGS or +CMGW that waits for its message.
@@ -179,22 +180,35 @@ func (m *modem) command(line string) {
 		return
 	}
 	m.last = line
-	rest := strings.TrimSpace(line[at+2:])
+	m.answer(strings.TrimSpace(line[at+2:]))
+	m.release()
+	after := m.after
+	m.after = nil
+	for _, f := range after {
+		f()
+	}
+}
+
+// answer runs the commands of one line and prints the final result code.
+func (m *modem) answer(rest string) {
 	for rest != "" {
 		var c call
 		c, rest = next(rest)
 		switch r := m.run(c); {
 		case r == silent:
-			m.release()
 			return
 		case r != okay:
 			m.fail(r)
-			m.release()
 			return
 		}
 	}
 	m.final("OK", "0")
-	m.release()
+}
+
+// later puts off what a command sets off until the line is answered.
+func (m *modem) later(f func()) result {
+	m.after = append(m.after, f)
+	return okay
 }
 
 // result is the outcome of one command.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -332,5 +333,89 @@ func TestNormalise(t *testing.T) {
 		if got := Normalise(in); got != want {
 			t.Errorf("Normalise(%q) = %q, want %q", in, got, want)
 		}
+	}
+}
+
+// Many phones write while the SIM is emptied and its modem falls off the bus:
+// every segment arrives once, whatever the order of things.
+func TestNothingIsLostOrDoubledInACrowd(t *testing.T) {
+	n := New(Options{SlotsSM: 4})
+	defer n.Close()
+	sim := n.SIM(kiosk)
+	te := ready(t, sim)
+	var senders sync.WaitGroup
+	for i := range 5 {
+		senders.Go(func() {
+			p := n.Phone(fmt.Sprintf("+8491000000%d", i))
+			for range 20 {
+				if err := p.Send(kiosk, strings.Repeat("ắ", 100)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	got := 0
+	for round := 0; got < 200; round++ {
+		for line := range strings.Lines(te.do("AT+CMGL=4")) {
+			var i, stat, length int
+			if _, err := fmt.Sscanf(line, "+CMGL: %d,%d,,%d", &i, &stat, &length); err == nil {
+				te.do(fmt.Sprintf("AT+CMGD=%d", i))
+				got++
+			}
+		}
+		if round%20 == 19 {
+			if err := sim.HangUp(); err != nil {
+				t.Fatal(err)
+			}
+			te = ready(t, sim)
+		}
+	}
+	senders.Wait()
+	for _, s := range n.Truth() {
+		if len(s.Delivered) != 1 {
+			t.Errorf("segment %d delivered %d times", s.ID, len(s.Delivered))
+		}
+	}
+	if len(n.Truth()) != 200 || len(sim.Stored()) != 0 {
+		t.Errorf("%d segments submitted, %d left on the SIM", len(n.Truth()), len(sim.Stored()))
+	}
+}
+
+// BenchmarkSubmit is the ceiling of the emulator: one segment from +CMGS to OK
+// over the terminal, with a radio that takes no time.
+func BenchmarkSubmit(b *testing.B) {
+	n := New(Options{})
+	defer n.Close()
+	path, err := n.SIM(kiosk).OpenPTY("")
+	if err != nil {
+		b.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	pdus, err := encodeText(villager, strings.Repeat("ắ", 70), new(reference))
+	if err != nil {
+		b.Fatal(err)
+	}
+	buf := make([]byte, 4096)
+	say := func(s, want string) {
+		if _, err := f.WriteString(s); err != nil {
+			b.Fatal(err)
+		}
+		for got := ""; !strings.Contains(got, want); {
+			k, err := f.Read(buf)
+			if err != nil {
+				b.Fatal(err)
+			}
+			got += string(buf[:k])
+		}
+	}
+	say("ATE0+CMGF=0\r", "OK\r\n")
+	say("AT\r", "OK\r\n")
+	for b.Loop() {
+		say(fmt.Sprintf("AT+CMGS=%d\r", len(pdus[0])), "> ")
+		say("00"+hex.EncodeToString(pdus[0])+"\x1a", "OK\r\n")
 	}
 }

@@ -186,6 +186,7 @@ func ready(t *testing.T, m *running) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
+	t.Parallel()
 	for _, c := range []Config{{}, {Port: "/dev/x", Baud: 12345}, {Port: "/dev/x", PIN: "12"}, {Port: "/dev/x", PIN: "12a4"}, {Port: "/dev/x", Poll: -1}} {
 		if _, err := New(c, slog.Default()); err == nil {
 			t.Errorf("%+v was accepted", c)
@@ -194,6 +195,7 @@ func TestConfigIsChecked(t *testing.T) {
 }
 
 func TestSendAndReceiveOverTheNetwork(t *testing.T) {
+	t.Parallel()
 	net, _, link := plug(t)
 	other := net.SIM(gatewaySIM)
 	otherLink := filepath.Join(t.TempDir(), "gateway")
@@ -220,6 +222,7 @@ func TestSendAndReceiveOverTheNetwork(t *testing.T) {
 }
 
 func TestMessageReferenceIsTheNetworks(t *testing.T) {
+	t.Parallel()
 	_, _, link := plug(t)
 	m := run(t, quick(link), &store{})
 	ready(t, m)
@@ -232,8 +235,10 @@ func TestMessageReferenceIsTheNetworks(t *testing.T) {
 
 // Lines of the modem's own in the middle of every answer, and between the prompt and the message.
 func TestUnsolicitedLinesGetIntoNoAnswer(t *testing.T) {
+	t.Parallel()
 	for _, pace := range []modemtest.Pace{modemtest.Whole, modemtest.Partial, modemtest.Merged} {
 		t.Run(string(pace), func(t *testing.T) {
+			t.Parallel()
 			net, sim, link := plug(t)
 			sim.SetNoise(true)
 			sim.SetPace(pace)
@@ -260,6 +265,7 @@ func TestUnsolicitedLinesGetIntoNoAnswer(t *testing.T) {
 }
 
 func TestPulledOutAndPluggedInAgain(t *testing.T) {
+	t.Parallel()
 	net, sim, link := plug(t)
 	m := run(t, quick(link), &store{})
 	ready(t, m)
@@ -285,6 +291,7 @@ func TestPulledOutAndPluggedInAgain(t *testing.T) {
 
 // invariant 5: the order is store, then free the place.
 func TestMessageStaysUntilItIsStored(t *testing.T) {
+	t.Parallel()
 	net, sim, link := plug(t)
 	s := &store{}
 	tries := 0
@@ -313,6 +320,7 @@ func TestMessageStaysUntilItIsStored(t *testing.T) {
 
 // A crash between store and delete: the next run delivers again, then deletes.
 func TestCrashBetweenStoreAndDeleteDeliversAgain(t *testing.T) {
+	t.Parallel()
 	net, sim, link := plug(t)
 	if err := net.Phone(villager).Send(kioskSIM, "canary"); err != nil {
 		t.Fatal(err)
@@ -339,6 +347,7 @@ func TestCrashBetweenStoreAndDeleteDeliversAgain(t *testing.T) {
 
 // One bad message must not keep the next from its turn, and its bytes are handed on.
 func TestUndecodableMessageIsHandedOnRaw(t *testing.T) {
+	t.Parallel()
 	net, sim, link := plug(t)
 	m := run(t, quick(link), &store{})
 	ready(t, m)
@@ -355,6 +364,7 @@ func TestUndecodableMessageIsHandedOnRaw(t *testing.T) {
 }
 
 func TestThreeOutcomes(t *testing.T) {
+	t.Parallel()
 	net, sim, link := plug(t)
 	cfg := quick(link)
 	cfg.SubmitTimeout = 200 * time.Millisecond
@@ -391,6 +401,7 @@ func TestThreeOutcomes(t *testing.T) {
 }
 
 func TestNotRegistered(t *testing.T) {
+	t.Parallel()
 	net, sim, link := plug(t)
 	m := run(t, quick(link), &store{})
 	ready(t, m)
@@ -411,6 +422,7 @@ func TestNotRegistered(t *testing.T) {
 }
 
 func TestMuteModemIsTriedUntilItAnswers(t *testing.T) {
+	t.Parallel()
 	_, sim, link := plug(t)
 	cfg := quick(link)
 	cfg.CommandTimeout, cfg.ListTimeout, cfg.ProbeTimeout = 100*time.Millisecond, 100*time.Millisecond, 100*time.Millisecond
@@ -424,7 +436,9 @@ func TestMuteModemIsTriedUntilItAnswers(t *testing.T) {
 }
 
 func TestPIN(t *testing.T) {
+	t.Parallel()
 	t.Run("right", func(t *testing.T) {
+		t.Parallel()
 		_, sim, link := plugLocked(t, "1234")
 		cfg := quick(link)
 		cfg.PIN = "1234"
@@ -434,6 +448,7 @@ func TestPIN(t *testing.T) {
 		}
 	})
 	t.Run("wrong is given once", func(t *testing.T) {
+		t.Parallel()
 		_, sim, link := plugLocked(t, "1234")
 		cfg := quick(link)
 		cfg.PIN = "9999"
@@ -451,6 +466,7 @@ func TestPIN(t *testing.T) {
 		}
 	})
 	t.Run("none", func(t *testing.T) {
+		t.Parallel()
 		_, sim, link := plugLocked(t, "1234")
 		m := run(t, quick(link), &store{})
 		eventually(t, "asked for", func() bool { return strings.Contains(m.Status().Reason, "asks for its PIN") })
@@ -471,10 +487,13 @@ func plugLocked(t *testing.T, pin string) (*modemtest.Network, *modemtest.SIM, s
 }
 
 func TestPortFaultsAreClear(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	missing := filepath.Join(dir, "none")
 	m := run(t, quick(missing), &store{})
-	eventually(t, "explained", func() bool { return strings.Contains(m.Status().Reason, "there is no modem at "+missing+": plug it in") })
+	eventually(t, "explained", func() bool {
+		return strings.Contains(m.Status().Reason, "there is no modem at "+missing+": plug it in")
+	})
 
 	m = run(t, quick("/dev/null"), &store{})
 	eventually(t, "explained", func() bool { return strings.Contains(m.Status().Reason, "/dev/null is not a serial port") })

@@ -217,8 +217,9 @@ func parseList(info []string) []entry {
 	return out
 }
 
-// stripSMSC takes the service centre's address off the front (TS 27.005 4.1 <pdu>), and what pads the
-// TPDU off the end. whole is false if the TPDU is shorter than the modem said, or nothing fits.
+// stripSMSC takes the service centre's address off the front (TS 27.005 4.1 <pdu>). What is longer than
+// the modem said is kept: some pad, some count wrong, and the TPDU tells its own length. whole is false if
+// it is shorter, or if nothing fits.
 func stripSMSC(raw []byte, length int) (tpdu []byte, whole bool) {
 	if len(raw) == 0 {
 		return nil, false
@@ -231,8 +232,5 @@ func stripSMSC(raw []byte, length int) (tpdu []byte, whole bool) {
 		return raw, false
 	}
 	tpdu = raw[n:]
-	if length > 0 && length < len(tpdu) {
-		tpdu = tpdu[:length]
-	}
-	return tpdu, length <= 0 || len(tpdu) == length
+	return tpdu, len(tpdu) >= length
 }

@@ -114,10 +114,10 @@ type counted struct {
 	n *atomic.Int64
 }
 
+// Write counts first, so that who has read an answer finds its octets counted.
 func (c counted) Write(b []byte) (int, error) {
-	n, err := c.Writer.Write(b)
-	c.n.Add(int64(n))
-	return n, err
+	c.n.Add(int64(len(b)))
+	return c.Writer.Write(b)
 }
 
 // cut ends a connection with a reset, as a vanished network looks to a client

@@ -351,7 +351,7 @@ func TestInternetSwitch(t *testing.T) {
 	}
 	// The reset may come so soon that the dial itself fails.
 	if c, err := net.Dial("tcp", r.ready.Internet); err == nil {
-		if err := works(c); err == nil {
+		if err := errors.Join(c.SetDeadline(time.Now().Add(10*time.Second)), works(c)); err == nil {
 			t.Error("a new connection was let through")
 		}
 		c.Close()

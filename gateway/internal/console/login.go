@@ -108,13 +108,11 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 	if host, _, err := net.SplitHostPort(address); err == nil {
 		address = host
 	}
-	if wait := c.throttle.wait(v.User, address, c.p.Now()); wait > 0 {
+	if wait := c.throttle.admit(v.User, address, c.p.Now()); wait > 0 {
 		w.Header().Set("Retry-After", fmt.Sprint(int(wait/time.Second)+1))
 		refuse(http.StatusTooManyRequests, sentenceThrottled(wait))
 		return
 	}
-	// Counted before the password is checked: guesses that run side by side must not all pass as the first.
-	c.throttle.failed(v.User, address, c.p.Now())
 	a, ok, err := c.check(r.Context(), v.User, r.PostForm.Get("password"))
 	if err != nil {
 		c.throttle.succeeded(v.User, address)

@@ -37,17 +37,22 @@ const (
 
 func newThrottle() *throttle { return &throttle{tries: map[string]*guesses{}} }
 
+// maxKeyName bounds what a typed name takes in memory.
+const maxKeyName = 64
+
 func keys(user, address string) map[string]limit {
+	user = user[:min(len(user), maxKeyName)]
 	// A NUL stands in no address, so that no name can pass for another counter.
 	return map[string]limit{"p\x00" + address + "\x00" + user: limitPair, "a\x00" + address: limitAddress, "n\x00" + user: limitName}
 }
 
-// wait is how long user must wait at address before the next guess; 0 = none.
-func (t *throttle) wait(user, address string, now time.Time) time.Duration {
+// admit tells how long user must wait at address before the next guess. Where that is 0 it counts the guess as wrong,
+// before the password is checked: guesses that run side by side must not all pass as the first.
+func (t *throttle) admit(user, address string, now time.Time) (wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var longest time.Duration
-	for k, l := range keys(user, address) {
+	all := keys(user, address)
+	for k, l := range all {
 		g := t.tries[k]
 		if g == nil || g.n < l.free {
 			continue
@@ -56,15 +61,11 @@ func (t *throttle) wait(user, address string, now time.Time) time.Duration {
 		for i := l.free; i < g.n && pause < l.longest; i++ {
 			pause *= 2
 		}
-		longest = max(longest, g.last.Add(min(pause, l.longest)).Sub(now))
+		wait = max(wait, g.last.Add(min(pause, l.longest)).Sub(now))
 	}
-	return longest
-}
-
-// failed counts a guess.
-func (t *throttle) failed(user, address string, now time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	if wait > 0 {
+		return wait
+	}
 	if len(t.tries) > maxCounters {
 		for k, g := range t.tries {
 			if now.Sub(g.last) > forgetAfter {
@@ -72,7 +73,7 @@ func (t *throttle) failed(user, address string, now time.Time) {
 			}
 		}
 	}
-	for k := range keys(user, address) {
+	for k := range all {
 		g := t.tries[k]
 		if g == nil {
 			if len(t.tries) > maxCounters {
@@ -87,6 +88,7 @@ func (t *throttle) failed(user, address string, now time.Time) {
 		g.n++
 		g.last = now
 	}
+	return 0
 }
 
 // succeeded takes back the guess that was counted ahead, and clears what user did at address.

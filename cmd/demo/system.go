@@ -169,7 +169,7 @@ func (s *system) provision(ctx context.Context) error {
 	}{
 		{"", []string{"init", "-dir", filepath.Join(s.dir, "gateway"), "-host", "localhost,127.0.0.1", "-mqtt", loopback(s.ports.MQTT),
 			"-console", loopback(s.ports.Console), "-modem", filepath.Join(s.dir, "gateway-modem"), "-msisdn", gatewayMSISDN}},
-		{s.officer.Password + "\n", []string{"officer", "add", "-config", s.gatewayConfig(), "-user", s.officer.User, "-scope", "national", "-password-stdin"}},
+		{s.officer.Password + "\n", []string{"officer", "add", "-config", s.gatewayConfig(), "-user", s.officer.User, "-name", "Cán bộ trực thử", "-role", "supervisor", "-scope", "national", "-password-stdin"}},
 		{"", append([]string{"enrol"}, s.enrolArgs("kiosk", "Trường Tiểu học Hoa Ban (máy thử)", kioskMSISDN)...)},
 	}
 	for _, st := range steps {
@@ -182,7 +182,7 @@ func (s *system) provision(ctx context.Context) error {
 
 // enrolArgs are the flags that make a bundle in the folder out.
 func (s *system) enrolArgs(out, place, msisdn string) []string {
-	return []string{"-config", s.gatewayConfig(), "-out", filepath.Join(s.dir, out), "-place", place, "-commune", "26734",
+	return []string{"-config", s.gatewayConfig(), "-out", filepath.Join(s.dir, out), "-place", place, "-commune", "26734", "-province", "79",
 		"-msisdn", msisdn, "-broker", loopback(s.ports.Internet), "-gateway-msisdn", gatewayMSISDN}
 }
 

@@ -29,6 +29,7 @@ func (l *Link) explain(broker string, err error) string {
 		host      x509.HostnameError
 		op        *net.OpError
 		dns       *net.DNSError
+		record    tls.RecordHeaderError
 		refusedBy = fmt.Sprintf("the broker %s refuses this device: check at the gateway that %s is enrolled and active", broker, l.cfg.Device)
 	)
 	switch {
@@ -63,8 +64,8 @@ func (l *Link) explain(broker string, err error) string {
 		return fmt.Sprintf("the broker %s does not answer: check the internet connection; trying again", broker)
 	case errors.As(err, &op) && op.Op == "dial":
 		return fmt.Sprintf("the broker %s can't be reached (%v): check the internet connection and the address; trying again", broker, op.Err)
-	case errors.Is(err, io.EOF):
-		return fmt.Sprintf("the broker %s closes the connection at once: check that its port speaks MQTT over TLS; trying again", broker)
+	case errors.As(err, &record), errors.Is(err, io.EOF):
+		return fmt.Sprintf("at %s nobody speaks MQTT over TLS: check the broker's address and port; trying again", broker)
 	}
 	return fmt.Sprintf("no connection to the broker %s (%v): trying again", broker, err)
 }

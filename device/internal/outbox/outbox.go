@@ -224,7 +224,7 @@ func (o *Outbox) room(doing string) error {
 	if err := unix.Statfs(o.path, &st); err != nil {
 		return o.say(doing, err)
 	}
-	if free := int64(st.Bavail) * st.Bsize; free < o.reserve {
+	if free := int64(st.Bavail) * int64(st.Bsize); free < o.reserve {
 		return o.say(doing, fmt.Errorf("%w: %d bytes are free and the last %d are kept for sending", ErrFull, free, o.reserve))
 	}
 	return nil

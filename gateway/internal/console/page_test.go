@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/langnghe/langnghe/device/report"
+	"github.com/langnghe/langnghe/gateway/intake"
 	"github.com/langnghe/langnghe/gateway/internal/console"
 	"github.com/langnghe/langnghe/gateway/triage"
 )
@@ -301,6 +302,21 @@ func TestFaultsAreOneClearPage(t *testing.T) {
 	for _, p := range []string{"/", "/queue", "/ended", "/audit", "/case/VN-2026-000001"} {
 		if code, body := w.get(p); code != http.StatusServiceUnavailable || !strings.Contains(body, "tổng đài 111") {
 			t.Errorf("%s with a dead store: %d", p, code)
+		}
+	}
+}
+
+func TestEveryReasonOfIntakeIsExplained(t *testing.T) {
+	b := newBench(t)
+	reasons := []string{intake.ReasonMalformed, intake.ReasonTruncated, intake.ReasonWrongDevice, intake.ReasonUnknown,
+		intake.ReasonUnknownKey, intake.ReasonForged, intake.ReasonUnreadable, intake.ReasonReplayed}
+	for _, r := range reasons {
+		b.quarantine.counters.Refused = append(b.quarantine.counters.Refused, console.Refusal{Reason: r, Link: "sms", Count: 1})
+	}
+	_, body := b.as(t, "hoa").get("/quarantine")
+	for _, r := range reasons {
+		if !strings.Contains(body, `data-reason="`+r+`"`) || strings.Contains(body, `<th scope="row">`+r+`</th>`) {
+			t.Errorf("reason %q stands without an explanation", r)
 		}
 	}
 }

@@ -129,25 +129,25 @@ func roleText(r routing.Role) string {
 	return ""
 }
 
-// refusalText explains why frames were quarantined. A reason of a newer intake is shown as it is.
+// refusalText explains why frames were quarantined, by the reasons of intake. A reason of a newer intake is shown as it is.
 func refusalText(reason string) string {
 	switch reason {
-	case "forged":
-		return "Giả mạo hoặc bị sửa trên đường truyền: không mở được bằng khoá của thiết bị đã nêu"
-	case "malformed", "random":
+	case "malformed":
 		return "Không đúng định dạng của hệ thống"
 	case "truncated":
-		return "Bị cắt cụt, không đủ dữ liệu"
-	case "replayed":
-		return "Phát lại dữ liệu cũ"
+		return "Bị cắt cụt, hoặc có mảnh tin nhắn không bao giờ đến"
+	case "wrong-device":
+		return "Gửi bằng chứng thư của một thiết bị khác"
 	case "unknown-device":
 		return "Thiết bị chưa được đăng ký"
-	case "wrong-device":
-		return "Gửi qua đường truyền của thiết bị khác"
-	case "incomplete":
-		return "Thiếu mảnh tin nhắn, quá thời gian chờ"
-	case "version":
-		return "Phiên bản mà máy chủ chưa biết"
+	case "unknown-key":
+		return "Khoá không được dùng, hoặc không còn được dùng"
+	case "forged":
+		return "Giả mạo hoặc bị sửa trên đường truyền: không mở được bằng khoá của thiết bị đã nêu"
+	case "unreadable":
+		return "Mở được nhưng không đọc được: thiết bị dùng phiên bản mới hơn máy chủ, cần kiểm tra ngay"
+	case "replayed":
+		return "Phát lại dữ liệu cũ từ một số khác"
 	}
 	return reason
 }

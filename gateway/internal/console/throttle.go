@@ -9,8 +9,9 @@ import (
 // early; an address that tries many names later; and a name that is tried from many addresses last and only briefly, so
 // that nobody can lock the duty officer out at 3 a.m. by guessing wrong on purpose.
 type throttle struct {
-	mu    sync.Mutex // guards tries; held for map work only
+	mu    sync.Mutex // guards the rest; held for map work only
 	tries map[string]*guesses
+	swept time.Time
 }
 
 type guesses struct {
@@ -66,7 +67,9 @@ func (t *throttle) admit(user, address string, now time.Time) (wait time.Duratio
 	if wait > 0 {
 		return wait
 	}
-	if len(t.tries) > maxCounters {
+	// At most once a minute: with the map full, a sweep at every guess would itself be the attack.
+	if len(t.tries) > maxCounters && now.Sub(t.swept) >= time.Minute {
+		t.swept = now
 		for k, g := range t.tries {
 			if now.Sub(g.last) > forgetAfter {
 				delete(t.tries, k)

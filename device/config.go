@@ -26,6 +26,15 @@ type Config struct {
 	Inbox   InboxConfig   `toml:"inbox"`
 	Screen  ScreenConfig  `toml:"screen"`
 	Health  HealthConfig  `toml:"health"`
+
+	// Build is what the program knows of itself; it stands in no file.
+	Build Build `toml:"-"`
+}
+
+// Build is the program's version and when it was built, which is the earliest that it can be now. Zero: not known.
+type Build struct {
+	Version string
+	Time    time.Time
 }
 
 // DeviceConfig is who this kiosk is and where it keeps what it must not lose.

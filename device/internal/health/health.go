@@ -55,19 +55,21 @@ type Health struct {
 	state State
 }
 
-// New takes a first look, so that State is true from the start.
-func New(ctx context.Context, o Options) *Health {
-	h := &Health{o: o, notify: newNotifier(), began: time.Now()}
-	// An outbox that can't be read now is in State, and Run looks again.
-	_ = h.look(ctx)
-	return h
-}
+// New starts nothing. Until Run has looked, State trusts the outbox, which has just been opened.
+func New(o Options) *Health { return &Health{o: o, notify: newNotifier(), began: time.Now()} }
 
 // State is what the last look found. It never blocks.
 func (h *Health) State() State {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.state
+}
+
+// Refused tells that a report could not be stored just now. State says so at once, until the next look.
+func (h *Health) Refused(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.state.CanStore = err
 }
 
 // Run looks every few seconds, feeds the watchdog and sends heartbeats until ctx ends. An outbox that stays unreadable

@@ -142,7 +142,7 @@ func TestWatchdogIsFedOnlyWhileTheOutboxAnswers(t *testing.T) {
 	heard := systemd(t)
 	t.Setenv("WATCHDOG_USEC", "30000") // a look every 10 ms
 	o := open(t)
-	h := New(t.Context(), options(t, o))
+	h := New(options(t, o))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- h.Run(ctx) }()
@@ -196,7 +196,7 @@ func TestHeartbeatTellsTheState(t *testing.T) {
 	op := options(t, open(t))
 	beats := make(chan wire.Heartbeat)
 	op.Send = func(_ context.Context, b wire.Heartbeat) error { beats <- b; return nil }
-	h := New(t.Context(), op)
+	h := New(op)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- h.Run(ctx) }()
@@ -212,7 +212,7 @@ func TestHeartbeatTellsTheState(t *testing.T) {
 
 func TestUnreadableOutboxIsOneClearState(t *testing.T) {
 	o := open(t)
-	h := New(t.Context(), options(t, o))
+	h := New(options(t, o))
 	if err := h.State().CanStore; err != nil {
 		t.Fatal(err)
 	}

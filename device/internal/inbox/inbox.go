@@ -44,6 +44,8 @@ type Options struct {
 	Time func() report.Bucket
 	// HoldFor is how long the segments of a message wait for the missing ones.
 	HoldFor time.Duration
+	// Released is called when segments were let go, to be sent: the relay's Wake.
+	Released func()
 	// Listing tells whether the modem lists its messages now.
 	Listing func() bool
 	Log     *slog.Logger
@@ -116,6 +118,7 @@ func (i *Inbox) Receive(ctx context.Context, tpdu []byte) error {
 	held := sealed.Envelope.ID()
 	if len(i.queue) >= maxQueue {
 		if err := i.o.Outbox.Release(ctx, []wire.ID{held}); err == nil {
+			i.o.Released()
 			return nil
 		}
 		// It is stored, and must not wait for the next start: better a queue that is one too long.

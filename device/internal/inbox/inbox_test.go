@@ -68,7 +68,7 @@ func (k *kiosk) start() {
 	k.Inbox = New(Options{
 		Outbox: k.box, Sealer: seal.NewSealer(k.identity.Recipient(), k.psk), Gateway: gw,
 		Time:    func() report.Bucket { return report.Bucket{HalfDay: 2000} },
-		HoldFor: k.holdFor, Listing: func() bool { return true }, Log: slog.New(slog.NewTextHandler(k.log, nil)),
+		HoldFor: k.holdFor, Released: func() {}, Listing: func() bool { return true }, Log: slog.New(slog.NewTextHandler(k.log, nil)),
 	})
 }
 

@@ -59,7 +59,11 @@ func (i *Inbox) restart(ctx context.Context) error {
 		clear(p.tpdu)
 	}
 	i.queue = nil
-	return i.o.Outbox.Release(ctx, nil)
+	if err := i.o.Outbox.Release(ctx, nil); err != nil {
+		return err
+	}
+	i.o.Released()
+	return nil
 }
 
 func (i *Inbox) next() (part, bool) {
@@ -140,7 +144,11 @@ func (r *reader) expire(ctx context.Context) error {
 
 // release lets the segments go out as they are. Cancelling does not stop it half-way: they would wait for the next start.
 func (r *reader) release(ctx context.Context, ids []wire.ID) error {
-	return r.inbox.o.Outbox.Release(context.WithoutCancel(ctx), ids)
+	if err := r.inbox.o.Outbox.Release(context.WithoutCancel(ctx), ids); err != nil {
+		return err
+	}
+	r.inbox.o.Released()
+	return nil
 }
 
 func held(parts []pdu.Part) []wire.ID {

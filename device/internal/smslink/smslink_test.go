@@ -56,7 +56,7 @@ func newInbox(t *testing.T) *inbox.Inbox {
 	}
 	return inbox.New(inbox.Options{
 		Outbox: box, Sealer: seal.NewSealer(id.Recipient(), psk), Gateway: address(t, gatewayNumber),
-		Time: func() report.Bucket { return report.NoBucket }, HoldFor: time.Minute, Listing: func() bool { return true }, Log: quiet,
+		Time: func() report.Bucket { return report.NoBucket }, HoldFor: time.Minute, Released: func() {}, Listing: func() bool { return true }, Log: quiet,
 	})
 }
 

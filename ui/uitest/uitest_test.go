@@ -1,11 +1,59 @@
 package uitest
 
 import (
+	"image"
 	"image/png"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
+
+// TestDifferTellsPages: the same picture is the same, another page is far, and a picture of another size can't be right.
+func TestDifferTellsPages(t *testing.T) {
+	for _, size := range []image.Point{Large, Small} {
+		pictures := map[string]image.Image{}
+		for name, s := range States() {
+			pictures[name] = Picture(s, size)
+		}
+		states := States()
+		for a, x := range pictures {
+			for b, y := range pictures {
+				d := Differ(x, y)
+				if a == b && d != 0 {
+					t.Errorf("%s differs from itself by %.3f", a, d)
+				}
+				if states[a].Screen != states[b].Screen && d < 0.15 {
+					t.Errorf("%s and %s differ by %.3f only", a, b, d)
+				}
+			}
+		}
+	}
+	if d := Differ(Picture(After(), Large), Picture(After(), Small)); d != 1 {
+		t.Errorf("two sizes differ by %.3f, want 1", d)
+	}
+}
+
+func TestTapsAndTypedAgree(t *testing.T) {
+	ids, ok := Taps("Em 5!")
+	if want := "key.shift key.e key.m key.space key.layer key.5 key.layer key.layer key.bang key.layer"; !ok || strings.Join(ids, " ") != want {
+		t.Errorf("got %v, want %s", ids, want)
+	}
+	if _, ok := Taps("ê"); ok {
+		t.Error("a letter that is no key has taps")
+	}
+	for _, size := range []image.Point{Large, Small} {
+		writing := States()["words"]
+		keys, signs := Targets(writing, size), Targets(States()["words-signs"], size)
+		for _, id := range ids {
+			if _, ok := keys[id]; !ok {
+				if _, ok = signs[id]; !ok {
+					t.Errorf("no target for %s", id)
+				}
+			}
+		}
+	}
+}
 
 // TestLook writes every page as a PNG into the directory that LANGNGHE_LOOK names, for a person to look at.
 func TestLook(t *testing.T) {

@@ -1,7 +1,10 @@
 package console_test
 
 import (
+	"context"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"strings"
@@ -377,6 +380,33 @@ func TestListenRefusesAnOpenNetworkWithoutTLS(t *testing.T) {
 	if _, err := console.New(console.Config{Listen: "127.0.0.1:0"}, console.Parts{}, nil); err == nil {
 		t.Error("a console without its parts")
 	}
+}
+
+func TestTLSMakesTheCookieSecure(t *testing.T) {
+	b := newBench(t)
+	donor := httptest.NewTLSServer(http.NotFoundHandler()) // lends its certificate and a client that trusts it
+	defer donor.Close()
+	c, err := console.New(console.Config{Listen: "127.0.0.1:0", TLS: donor.TLS.Clone()}, console.Parts{Desk: b.desk, Accounts: b.officers,
+		Fleet: &b.fleet, Quarantine: &b.quarantine, Now: b.now}, slog.New(slog.NewTextHandler(b, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx) }()
+	client := donor.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	res, err := client.PostForm(c.URL()+"login", values("user", "hoa", "password", password))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	k := res.Cookies()
+	if len(k) != 1 || !k[0].Secure || k[0].Name != "__Host-langnghe" || res.Header.Get("Strict-Transport-Security") == "" {
+		t.Errorf("login over TLS: %d, %+v", res.StatusCode, k)
+	}
+	stop()
+	<-done
 }
 
 func TestHashPassword(t *testing.T) {

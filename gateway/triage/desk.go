@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/langnghe/langnghe/device/report"
@@ -276,9 +275,4 @@ func (d *Desk) history(ctx context.Context, number string) ([]Line, error) {
 		lines = append(lines, l)
 	}
 	return lines, nil
-}
-
-// Left is the time until c's clock runs out at now, negative past it; ok is false where no clock runs.
-func (c Case) Left(now time.Time) (left time.Duration, ok bool) {
-	return c.Breach.Sub(now), !c.Breach.IsZero()
 }

@@ -355,7 +355,7 @@ func TestLoginLeadsOnlyToOwnPages(t *testing.T) {
 }
 
 func TestListenRefusesAnOpenNetworkWithoutTLS(t *testing.T) {
-	parts := console.Parts{Desk: &triage.Desk{}, Accounts: console.Officers{}, Fleet: &stubFleet{}, Quarantine: &stubQuarantine{}}
+	parts := console.Parts{Desk: &triage.Desk{}, Accounts: stubAccounts{}, Fleet: &stubFleet{}, Quarantine: &stubQuarantine{}}
 	for listen, want := range map[string]string{
 		"0.0.0.0:0": "no TLS", ":0": "no TLS", "[::]:0": "no TLS", "192.0.2.1:8443": "no TLS", "gateway.example:8443": "no TLS", "8443": "host:port",
 		"127.0.0.1:0": "", "localhost:0": "",

@@ -41,8 +41,8 @@ func account(id, name string, role routing.Role, scope routing.Scope, province, 
 	return console.Account{Name: name, Hash: cheapHash, Viewer: routing.Viewer{ID: id, Role: role, Scope: scope, Province: province, Commune: commune}}
 }
 
-func officers() console.Officers {
-	return console.Officers{
+func officers() stubAccounts {
+	return stubAccounts{
 		"hoa":   account("hoa", "Nguyễn Thị Hoa", routing.RoleDuty, routing.ScopeNational, 0, 0),
 		"lam":   account("lam", "Trần Quốc Lâm", routing.RoleSupervisor, routing.ScopeNational, 0, 0),
 		"tinh":  account("tinh", "Lê Thị Mai", routing.RoleOfficer, routing.ScopeProvince, hue, 0),
@@ -52,6 +52,14 @@ func officers() console.Officers {
 		"kt":    account("kt", "Vũ Hải", routing.RoleTechnician, routing.ScopeNational, 0, 0),
 		"trống": account("trống", "", routing.RoleNone, routing.ScopeNational, 0, 0),
 	}
+}
+
+// stubAccounts is a fixed set of accounts, by the name that is typed.
+type stubAccounts map[string]console.Account
+
+func (o stubAccounts) Account(_ context.Context, user string) (console.Account, bool, error) {
+	a, ok := o[user]
+	return a, ok, nil
 }
 
 type stubFleet struct {
@@ -77,7 +85,7 @@ type bench struct {
 	desk       *triage.Desk
 	store      triagetest.Store
 	opener     triagetest.Opener
-	officers   console.Officers
+	officers   stubAccounts
 	fleet      stubFleet
 	quarantine stubQuarantine
 

@@ -417,7 +417,7 @@ func contrast(t *testing.T, a, b string) float64 {
 }
 
 func TestRunServesUntilStopped(t *testing.T) {
-	c, err := console.New(console.Config{Listen: "127.0.0.1:0"}, console.Parts{Desk: &triage.Desk{}, Accounts: console.Officers{}, Fleet: &stubFleet{}, Quarantine: &stubQuarantine{}},
+	c, err := console.New(console.Config{Listen: "127.0.0.1:0"}, console.Parts{Desk: &triage.Desk{}, Accounts: stubAccounts{}, Fleet: &stubFleet{}, Quarantine: &stubQuarantine{}},
 		slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ type Fleet interface {
 }
 
 // Refusal counts what was quarantined for one reason on one link. The reason is a short lower-case word of intake
-// ("forged", "malformed", "truncated", "replayed", "unknown-device"...); an unknown one is shown as it is.
+// ("forged", "truncated"; refusalText has them all); an unknown one is shown as it is.
 type Refusal struct {
 	Reason string
 	Link   string // "mqtt" or "sms"

@@ -103,7 +103,10 @@ func (l *Link) State() string {
 	if l.Ready() {
 		return ""
 	}
-	return *l.state.Load()
+	if s := *l.state.Load(); s != "" {
+		return s
+	}
+	return "the connection has just been lost: trying again"
 }
 
 const stopped = "stopped"

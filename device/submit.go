@@ -25,6 +25,7 @@ func (d *Device) Submit(ctx context.Context, dr report.Draft) (report.Receipt, e
 	if ctx.Err() != nil {
 		return report.Receipt{}, ErrStopped
 	}
+	dr.Door = report.DoorScreen
 	sealed, urgent, err := d.seal(&dr, report.U4)
 	if err != nil {
 		return report.Receipt{}, err

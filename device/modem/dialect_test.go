@@ -140,7 +140,7 @@ func TestPortLostAfterTheMessageIsUnknown(t *testing.T) {
 	ready(t, m)
 	go func() {
 		<-gone
-		f.hangUp2()
+		f.hangUp()
 	}()
 	if _, err := m.Send(t.Context(), message(t, "x")); err == nil || errors.Is(err, ErrNotSent) {
 		t.Errorf("got %v", err)
@@ -193,6 +193,34 @@ func TestStaleAnswersBeforeTheFirstQuestion(t *testing.T) {
 	eventually(t, "the message is stored and deleted", func() bool { return f.left() == 0 && len(m.store.tpdus()) == 1 })
 	if st := m.Status(); st.Signal != 11 {
 		t.Errorf("status: %+v", st)
+	}
+}
+
+// A late OK comes just when the first question has been asked, and the modem is slow to answer that: taken
+// for its answer, it would shift all that follow by one.
+func TestStaleAnswerAfterTheFirstQuestion(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, nil)
+	f.say = func(f *fake, cmd string) (string, bool) {
+		if cmd == "AT+CMEE?" {
+			_, _ = f.master.WriteString(done)
+			time.Sleep(50 * time.Millisecond) // the modem's, not the test's
+		}
+		if cmd == "AT+CMGD=3" {
+			return "\r\n+CMS ERROR: 321\r\n", true
+		}
+		return "", false
+	}
+	s, err := openSession(quick(f.link).withDefaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	if err := s.sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.query(t.Context(), "+CMGD=3", &answer{}); err == nil {
+		t.Error("a refused deletion looks done: it got the answer to an earlier question")
 	}
 }
 

@@ -117,6 +117,7 @@ type Modem struct {
 	suspect    map[slot]int      // how often a message looked cut short
 	direct     [][]byte          // came without being stored by the modem, not yet delivered
 	polls      int
+	away       bool   // the port could not be opened, so "starting" is news when it can
 	lastReason string // what was logged last
 }
 
@@ -141,7 +142,7 @@ func New(cfg Config, log *slog.Logger) (*Modem, error) {
 	}
 	m := &Modem{
 		cfg: cfg.withDefaults(), log: log,
-		stored: make(map[slot][32]byte), suspect: make(map[slot]int),
+		stored: make(map[slot][32]byte), suspect: make(map[slot]int), away: true,
 	}
 	m.now = snapshot{Status: Status{Signal: unknownSignal, Reason: "the modem has not been started"}}
 	return m, nil
@@ -210,6 +211,7 @@ func reasonOf(err error, port string) string {
 func (m *Modem) session(ctx context.Context, deliver func(context.Context, Inbound) error) (err error) {
 	s, err := openSession(m.cfg)
 	if err != nil {
+		m.away = true
 		return err
 	}
 	defer func() {
@@ -217,9 +219,12 @@ func (m *Modem) session(ctx context.Context, deliver func(context.Context, Inbou
 			m.log.Debug("modem port closed with an error", "err", cerr)
 		}
 	}()
-	m.update(func(st *Status) {
-		st.Reason = fmt.Sprintf("the modem at %s is starting: wait a moment", m.cfg.Port)
-	})
+	if m.away { // else what ailed it last, a SIM without PIN perhaps, stays in sight until it is known to be over
+		m.update(func(st *Status) {
+			st.Reason = fmt.Sprintf("the modem at %s is starting: wait a moment", m.cfg.Port)
+		})
+		m.away = false
+	}
 	if err := m.start(ctx, s); err != nil {
 		return err
 	}
@@ -277,7 +282,7 @@ func (m *Modem) serve(ctx context.Context, s *session, deliver func(context.Cont
 					return err
 				}
 				m.setDesk(d)
-				h.network, h.message = true, true
+				h.network, h.message, looks = true, true, 0
 			}
 			if h.ring {
 				if err := s.hangUpCall(ctx); err != nil {

@@ -8,9 +8,6 @@ import (
 	"time"
 )
 
-// hangUp2 pulls the fake out from within another goroutine than its own.
-func (f *fake) hangUp2() { _ = f.master.Close(); _ = f.slave.Close() }
-
 // The driver's own Close waits for ever while a Read is pending, and the Read goes on stealing bytes.
 func TestCloseEndsAPendingRead(t *testing.T) {
 	t.Parallel()
@@ -51,6 +48,76 @@ func TestCloseEndsAPendingRead(t *testing.T) {
 	}
 }
 
+// shut is what deadlines and the end of ctx use, from other goroutines.
+func TestShutEndsAPendingRead(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, nil)
+	p, err := openPort(f.link, 115200, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := p.Read(make([]byte, 10))
+		ended <- err
+	}()
+	p.shut()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, io.EOF) {
+			t.Errorf("read: %v", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("Read still waits")
+	}
+}
+
+// wire is a line that only remembers.
+type wire struct {
+	wrote []byte
+	short bool // take all but the last byte
+}
+
+func (w *wire) Read([]byte) (int, error) { return 0, io.EOF }
+func (w *wire) shut()                    {}
+func (w *wire) Write(b []byte) (int, error) {
+	n := len(b)
+	if w.short {
+		n--
+	}
+	w.wrote = append(w.wrote, b[:n]...)
+	return n, nil
+}
+
+func TestFilterKnowsWhatWasHandedOver(t *testing.T) {
+	for name, tc := range map[string]struct {
+		giveUp, short bool
+		want          handover
+		wrote         string
+	}{
+		"all":              {false, false, wholly, "AT+CMGS=1\rAB\x1a"},
+		"given up before":  {true, false, nothing, "AT+CMGS=1\r"},
+		"without the last": {false, true, partly, "AT+CMGS=1AB"},
+	} {
+		w := &wire{short: tc.short}
+		f := newFilter(w, newEvents())
+		f.expect(&answer{sms: true}, time.Minute)
+		_, _ = f.Write([]byte("AT+CMGS=1\r"))
+		if tc.giveUp && !f.giveUp() {
+			t.Errorf("%s: could not give up", name)
+		}
+		_, err := f.Write([]byte("AB\x1a"))
+		if !tc.giveUp && !tc.short && f.giveUp() {
+			t.Errorf("%s: given up after all", name)
+		}
+		_, _ = f.Write([]byte("\x1b\r\n"))
+		if got, _ := f.settle(); got != tc.want || string(w.wrote) != tc.wrote || (err == nil) != (tc.want == wholly) {
+			t.Errorf("%s: handed over %d, wrote %q, %v", name, got, w.wrote, err)
+		}
+	}
+}
+
 func TestReadSeesHangUp(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, nil)
@@ -59,7 +126,7 @@ func TestReadSeesHangUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	f.hangUp2()
+	f.hangUp()
 	if _, err := p.Read(make([]byte, 10)); err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("read: %v", err)
 	}

@@ -113,8 +113,11 @@ func Differ(a, b image.Image) float64 {
 	if a.Bounds().Size() != b.Bounds().Size() || a.Bounds().Empty() {
 		return 1
 	}
+	return differ(means(a), means(b))
+}
+
+func differ(x, y [][3]int) float64 {
 	const clear = 12 // of 255
-	x, y := means(a), means(b)
 	n := 0
 	for i := range x {
 		for c := range x[i] {

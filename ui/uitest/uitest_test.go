@@ -12,14 +12,14 @@ import (
 // TestDifferTellsPages: the same picture is the same, another page is far, and a picture of another size can't be right.
 func TestDifferTellsPages(t *testing.T) {
 	for _, size := range []image.Point{Large, Small} {
-		pictures := map[string]image.Image{}
+		pictures := map[string][][3]int{}
 		for name, s := range States() {
-			pictures[name] = Picture(s, size)
+			pictures[name] = means(Picture(s, size))
 		}
 		states := States()
 		for a, x := range pictures {
 			for b, y := range pictures {
-				d := Differ(x, y)
+				d := differ(x, y)
 				if a == b && d != 0 {
 					t.Errorf("%s differs from itself by %.3f", a, d)
 				}

@@ -165,7 +165,8 @@ func LoadConfig(path string) (Config, error) {
 	case errors.As(err, &perr):
 		return Config{}, fmt.Errorf("%s line %d: %s: correct it and start again", filepath.Base(path), perr.Position.Line, key(perr))
 	case err != nil:
-		return Config{}, fmt.Errorf("%s: %w", filepath.Base(path), err)
+		// The parser has only a text for a value of the wrong type: "toml: line 9 (last key …): …".
+		return Config{}, fmt.Errorf("%s %s: correct it and start again", filepath.Base(path), strings.TrimPrefix(err.Error(), "toml: "))
 	}
 	if unknown := md.Undecoded(); len(unknown) > 0 {
 		k := unknown[0]

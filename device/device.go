@@ -202,6 +202,7 @@ func (d *Device) Run(ctx context.Context) error {
 		}})
 	}
 	d.log.Info("the kiosk is up", "version", d.cfg.Build.Version)
+	defer d.log.Info("the kiosk stops")
 	return supervise.Run(ctx, d.log, tasks...)
 }
 

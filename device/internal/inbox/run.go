@@ -25,7 +25,7 @@ type Message struct {
 // What an earlier life or an earlier Run has left held goes out as it is: its words are no longer in memory. The gateway
 // joins what belongs together.
 func (i *Inbox) Run(ctx context.Context, handle func(context.Context, Message) error) error {
-	if err := i.restart(ctx); err != nil {
+	if err := i.restart(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
 	r := reader{inbox: i, joiner: pdu.NewJoiner(maxQueue), handle: handle}
@@ -37,10 +37,7 @@ func (i *Inbox) Run(ctx context.Context, handle func(context.Context, Message) e
 			return nil
 		case <-i.wake:
 		case <-tick.C:
-			if err := r.expire(ctx); err != nil {
-				return err
-			}
-			if err := i.forget(ctx); err != nil {
+			if err := errors.Join(r.expire(ctx), i.forget(ctx)); err != nil && ctx.Err() == nil {
 				return err
 			}
 		}

@@ -72,9 +72,8 @@ func (b *browser) queued() ([]string, error) {
 
 // page is what the officer sees of one case.
 type page struct {
-	Text    string // the words, letter for letter
-	Body    string // everything on the page
-	Urgency string
+	Text string // the words, letter for letter
+	Link string // what carried it: "mqtt" or "sms"
 }
 
 // open opens a case, as an officer does, and reads it.
@@ -82,8 +81,7 @@ func (b *browser) open(number string) (page, error) {
 	var p page
 	err := b.do(15*time.Second, chromedp.Navigate(b.base+"/case/"+number), chromedp.WaitReady("#report-text"),
 		chromedp.Evaluate(`[...document.querySelectorAll('#report-text')].map(e => e.textContent).join('\n---\n')`, &p.Text),
-		chromedp.Evaluate(`document.body.innerText`, &p.Body),
-		chromedp.Evaluate(`(document.querySelector('[data-urgency]') || {dataset:{}}).dataset.urgency || ''`, &p.Urgency))
+		chromedp.Evaluate(`(document.querySelector('[data-link]') || {dataset:{}}).dataset.link || ''`, &p.Link))
 	if err != nil {
 		return page{}, fmt.Errorf("open case %s: %w", number, err)
 	}
@@ -110,9 +108,10 @@ func (b *browser) shoot(path, file string) error {
 	return os.WriteFile(file, png, 0o644)
 }
 
-// text is the visible text of a page.
-func (b *browser) text(path string) (string, error) {
+// deviceLink is the link that carried the last heartbeat of a device; "" before the first.
+func (b *browser) deviceLink(device string) (string, error) {
 	var s string
-	err := b.do(15*time.Second, chromedp.Navigate(b.base+path), chromedp.WaitReady("body"), chromedp.Evaluate(`document.body.innerText`, &s))
+	err := b.do(15*time.Second, chromedp.Navigate(b.base+"/devices"), chromedp.WaitReady("body"),
+		chromedp.Evaluate(fmt.Sprintf(`(document.querySelector('[data-device="%s"][data-silent="false"]') || {dataset:{}}).dataset.link || ''`, device), &s))
 	return s, err
 }

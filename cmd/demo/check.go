@@ -123,8 +123,8 @@ func (c *checker) ready(ctx context.Context) (string, error) {
 // onlineMQTT waits until the gateway has heard the kiosk's heartbeat, that is, until MQTT is up.
 func (c *checker) onlineMQTT(ctx context.Context) error {
 	return poll(ctx, "the kiosk's heartbeat in the console", 40*time.Second, func() (bool, error) {
-		p, err := c.officer.text("/devices")
-		return err == nil && strings.Contains(p, "d000001") && strings.Contains(strings.ToLower(p), "mqtt"), err
+		link, err := c.officer.deviceLink("d000001")
+		return link == "mqtt", err
 	})
 }
 
@@ -200,8 +200,8 @@ func (c *checker) overMQTT(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !strings.Contains(strings.ToUpper(p.Body), "MQTT") {
-		return "", errors.New("the case page does not say that the report came over MQTT")
+	if p.Link != "mqtt" {
+		return "", fmt.Errorf("the console says that it came by %q", p.Link)
 	}
 	median, worst := c.finger.answer()
 	return fmt.Sprintf("tap to changed pixel: median %d ms, worst %d ms", median.Milliseconds(), worst.Milliseconds()), nil
@@ -215,8 +215,8 @@ func (c *checker) overSMS(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !strings.Contains(strings.ToUpper(p.Body), "SMS") {
-		return "", errors.New("the case page does not say that the report came by SMS")
+	if p.Link != "sms" {
+		return "", fmt.Errorf("the console says that it came by %q", p.Link)
 	}
 	return c.passed(ctx)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/langnghe/langnghe/device/report"
@@ -20,7 +21,12 @@ type finger struct {
 	size  image.Point
 	state flow.State // what should be on the screen
 	taps  []time.Duration
+	last  time.Time // of the last tap
 }
+
+// unhurried is the least time between two taps on pages' buttons: the screen takes a second tap within 400 ms for a
+// finger that trembles. Keys have no such time.
+const unhurried = 450 * time.Millisecond
 
 // tap touches a button of the page that is up and waits until the window answers with a changed pixel.
 func (f *finger) tap(ctx context.Context, id string, ev flow.Event) error {
@@ -28,11 +34,19 @@ func (f *finger) tap(ctx context.Context, id string, ev flow.Event) error {
 	if !ok {
 		return fmt.Errorf("the %v page has no button %q", f.state.Screen, id)
 	}
+	if !strings.HasPrefix(id, "key.") {
+		select {
+		case <-time.After(unhurried - time.Since(f.last)):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	before, err := f.d.picture()
 	if err != nil {
 		return err
 	}
 	start := time.Now()
+	f.last = start
 	if err := f.d.tap(ctx, at); err != nil {
 		return err
 	}
@@ -144,13 +158,14 @@ func (f *finger) tell(ctx context.Context, keys string) error {
 			return err
 		}
 	}
-	for _, st := range []struct {
-		id string
-		ev flow.Event
-	}{{"words.done", flow.Done{}}, {"review.send", flow.Send{}}} {
-		if err := f.tap(ctx, st.id, st.ev); err != nil {
-			return err
-		}
+	if err := f.tap(ctx, "words.done", flow.Done{}); err != nil {
+		return err
+	}
+	if err := f.see(ctx); err != nil {
+		return err
+	}
+	if err := f.tap(ctx, "review.send", flow.Send{}); err != nil {
+		return err
 	}
 	// The digits on the screen are the real ones, which the driver can't know; the picture differs by little.
 	code, err := report.ParseReceipt("4821 7306")

@@ -242,7 +242,7 @@ func (s *system) startGateway(ctx context.Context) error {
 
 func (s *system) startDevice(ctx context.Context) error {
 	var err error
-	if s.device, err = startProcess(s.dir, "kiosk-device", nil, nil, s.program("kiosk"), "device", "-config", s.kioskConfig()); err != nil {
+	if s.device, err = startProcess(s.dir, "kiosk-device", nil, []string{"LANG=vi_VN.UTF-8"}, s.program("kiosk"), "device", "-config", s.kioskConfig()); err != nil {
 		return err
 	}
 	return poll(ctx, "the kiosk's device process to open its socket", 20*time.Second, func() (bool, error) {

@@ -117,7 +117,6 @@ func (s *syllable) apply(k, key rune) bool {
 			return true
 		}
 		s.tone = t
-		s.completeHorn()
 		return true
 	}
 	switch k {
@@ -210,7 +209,7 @@ func (s *syllable) completeHorn() {
 	n := string(s.nucleus)
 	goesOn := len(s.final) > 0 || len(s.nucleus) > 2
 	switch {
-	case strings.HasPrefix(n, "ưo") && (goesOn || s.tone != level): // until then a w may still come: "dduwow"
+	case strings.HasPrefix(n, "ưo") && goesOn: // until then a w may still come: "dduwow"
 		s.nucleus[1] = 'ơ'
 	case strings.HasPrefix(n, "uơ") && goesOn:
 		s.nucleus[0] = 'ư'

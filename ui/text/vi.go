@@ -137,7 +137,7 @@ var Vietnamese = Catalogue{
 	},
 	ReceiptSteps: [3]Voiced{
 		{Self: "Lời em được khoá kín rồi gửi đi.", Adult: "Lời kể được khoá kín rồi gửi đi."},
-		{Self: "Cán\u00a0bộ bảo vệ trẻ\u00a0em đọc. Thầy\u00a0cô không\u00a0đọc.", Adult: "Cán\u00a0bộ bảo vệ trẻ\u00a0em đọc lời\u00a0kể\u00a0này."},
+		{Self: "Cán\u00a0bộ\u00a0bảo\u00a0vệ trẻ\u00a0em\u00a0đọc. Thầy\u00a0cô không\u00a0đọc.", Adult: "Cán\u00a0bộ\u00a0bảo\u00a0vệ trẻ\u00a0em đọc lời\u00a0kể\u00a0này."},
 		{Self: "Nếu có ai đang gặp nguy\u00a0hiểm, người\u00a0lớn sẽ phải hành\u00a0động."},
 	},
 	ReceiptOffline: Voiced{

@@ -130,7 +130,10 @@ func TestKillAtAnyMomentKeepsEveryMessageOnce(t *testing.T) {
 		must(t, err)
 		must(t, gob.NewEncoder(f).Encode(again))
 		must(t, f.Close())
-		cmd := exec.CommandContext(t.Context(), os.Args[0])
+		// A child that has nothing more to say is killed too: the last rounds have few lines.
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, os.Args[0])
 		cmd.Env = append(os.Environ(), killDir+"="+dir)
 		cmd.Stderr = os.Stderr
 		out, err := cmd.StdoutPipe()
@@ -155,7 +158,9 @@ func TestKillAtAnyMomentKeepsEveryMessageOnce(t *testing.T) {
 		for range rand.IntN(20_000) { // somewhere within the next steps
 			_ = kills
 		}
-		must(t, cmd.Process.Kill())
+		if err := cmd.Process.Kill(); err != nil && ctx.Err() == nil {
+			t.Fatal(err)
+		}
 		kills++
 		for sc.Scan() { // what it had written before it died
 			note()
@@ -172,7 +177,7 @@ func TestKillAtAnyMomentKeepsEveryMessageOnce(t *testing.T) {
 	}
 	for lines := 0; len(left) > 0 || kills < 24; lines++ {
 		round(lines%9 + 1)
-		if kills > 500 {
+		if kills > 100 {
 			t.Fatal("no progress")
 		}
 	}

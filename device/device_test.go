@@ -164,8 +164,8 @@ func TestSubmitNeedsNeitherModemNorNetwork(t *testing.T) { // invariant 1
 	stop := k.run()
 	defer stop()
 	const words = "Em sợ về nhà. e\u0301"
-	d := report.Draft{Categories: []report.Category{"V1"}, When: report.WhenNow, Text: report.Words(words)}
-	held := d.Text
+	d := report.Draft{Categories: []report.Category{"V1"}, When: report.WhenNow, Text: report.Words(words), Contact: report.Words("x")}
+	held := d.Contact
 	r, err := k.Submit(t.Context(), d)
 	if err != nil {
 		t.Fatal(err)

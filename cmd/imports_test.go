@@ -46,11 +46,12 @@ var allowed = map[string][]string{
 	// The gateway.
 	"gateway/routing":                  {"device/report"},
 	"gateway/triage":                   {"device/report", "gateway/routing"},
+	"gateway/triage/triagetest":        {"device/report", "gateway/routing", "gateway/triage"},
 	"gateway/intake":                   {"device/report", "device/wire", "device/seal", "device/modem/pdu", "gateway/routing", "gateway/triage"},
 	"gateway/internal/store":           {"device/report", "device/wire", "device/seal", "gateway/intake", "gateway/routing", "gateway/triage"},
 	"gateway/internal/store/storetest": {"device/report", "device/wire", "device/seal", "gateway/intake", "gateway/internal/store", "gateway/routing", "gateway/triage"},
-	"gateway/internal/mqttin":          {"device/wire"},
-	"gateway/internal/smsin":           {"device/modem", "device/modem/pdu"},
+	"gateway/internal/mqttin":          {"device/wire", "gateway/intake"},
+	"gateway/internal/smsin":           {"device/modem", "device/modem/pdu", "gateway/intake"},
 	"gateway/internal/console":         {"device/report", "device/viet", "gateway/intake", "gateway/routing", "gateway/triage"},
 	"gateway":                          {"gateway/...", "device/report", "device/wire", "device/seal", "device/modem", "device/modem/pdu"},
 	// The programs.

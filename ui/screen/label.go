@@ -2,6 +2,7 @@ package screen
 
 import (
 	"image/color"
+	"iter"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -135,24 +136,38 @@ func width(s string, size float32, bold bool) (w float32) {
 	return w
 }
 
-// balance breaks s into n lines as even as they get, so that no single word is left over at the end.
+// balance breaks s into n lines as even as they get, so that no single word is left over at the end. It breaks no word
+// and does not start with a line much shorter than the last one.
 func balance(s string, n int, max float32, st style) []string {
 	best := wrap(s, max, st.size, st.bold)
-	for w := max - 4; w > max/2; w -= 4 {
+	least := max / 2
+	for word := range unbroken(s) {
+		if w := width(word, st.size, st.bold); w > least {
+			least = w
+		}
+	}
+	for w := max - 4; w >= least; w -= 4 {
 		parts := wrap(s, w, st.size, st.bold)
 		if len(parts) > n {
 			break
 		}
-		best = parts
+		if width(parts[0], st.size, st.bold) >= 0.58*width(parts[len(parts)-1], st.size, st.bold) {
+			best = parts
+		}
 	}
 	return best
 }
 
-// wrap breaks s at spaces (not at no-break spaces, which hold together what is one word in Vietnamese) into lines of at most max pixels; a word longer than a line is broken where it must.
+// unbroken are the parts of s between spaces. A no-break space holds together what is one word to a Vietnamese reader.
+func unbroken(s string) iter.Seq[string] {
+	return strings.FieldsFuncSeq(s, func(r rune) bool { return r == ' ' })
+}
+
+// wrap breaks s at spaces into lines of at most max pixels; a word longer than a line is broken where it must.
 func wrap(s string, max, size float32, bold bool) []string {
 	var lines []string
 	line := ""
-	for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ' ' }) {
+	for word := range unbroken(s) {
 		with := word
 		if line != "" {
 			with = line + " " + word

@@ -82,7 +82,7 @@ var Vietnamese = Catalogue{
 		Adult:  "Xin đưa trẻ đến chỗ an toàn, có đông người. Chạm “Gửi\u00a0ngay” để máy báo cho người\u00a0trực.",
 	},
 	DangerNumbers: []Number{
-		{"111", "Bảo vệ trẻ em"}, {"113", "Công an"}, {"114", "Cháy, cứu nạn"}, {"115", "Cấp cứu"}, {"112", "Thiên tai"},
+		{"111", "Bảo vệ trẻ em"}, {"113", "Công an"}, {"114", "Cháy, cứu\u00a0nạn"}, {"115", "Cấp cứu"}, {"112", "Thiên tai"},
 	},
 	DangerSend:     "Gửi ngay",
 	DangerContinue: "Kể thêm",

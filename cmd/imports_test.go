@@ -30,10 +30,10 @@ var allowed = map[string][]string{
 	"device/internal/relay/linktest": {"device/internal/relay", "device/report", "device/seal", "device/wire"},
 	"device/internal/mqttlink":       {"device/internal/relay", "device/wire"},
 	"device/internal/dialogue":       {"device/report", "device/viet", "device/modem/pdu"},
-	"device/internal/inbox":          {"device/internal/dialogue", "device/internal/outbox", "device/modem", "device/modem/pdu", "device/report", "device/seal", "device/wire"},
+	"device/internal/inbox":          {"device/internal/dialogue", "device/internal/outbox", "device/internal/supervise", "device/modem", "device/modem/pdu", "device/report", "device/seal", "device/wire"},
 	"device/internal/smslink":        {"device/internal/relay", "device/internal/inbox", "device/modem", "device/modem/pdu", "device/wire"},
 	"device/internal/supervise":      {},
-	"device/internal/health":         {"device/wire", "device/report"},
+	"device/internal/health":         {"device/internal/outbox", "device/report", "device/wire"}, // the watchdog is fed after a read of the outbox
 	"device":                         {"device/..."},
 	// The screen: no keys, no database, no modem, no network. It declares the interface that it needs.
 	"ui/flow":     {"device/report", "device/viet"},
@@ -55,7 +55,7 @@ var allowed = map[string][]string{
 	"gateway/internal/console":         {"device/report", "device/viet", "gateway/intake", "gateway/routing", "gateway/triage"},
 	"gateway":                          {"gateway/...", "device/report", "device/wire", "device/seal", "device/modem", "device/modem/pdu"},
 	// The programs.
-	"cmd/kiosk":    {"device", "device/report", "ui"},
+	"cmd/kiosk":    {"device", "device/report", "device/wire", "ui"}, // wire: a draft crosses the socket as a body
 	"cmd/gateway":  {"gateway", "device/seal", "device/wire"},
 	"cmd/modemsim": {"device/modem/modemtest", "device/modem/pdu"},
 	"cmd/demo":     {"device/report", "ui/flow", "ui/uitest"},

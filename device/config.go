@@ -102,7 +102,7 @@ type ScreenConfig struct {
 	// Socket is the Unix socket at which the device process serves the screen process.
 	Socket string `toml:"socket"`
 	// User is the name of the user that the screen process runs as; besides it only root and the device process's own
-	// user may connect. Empty: only those two.
+	// user may connect. Empty: only those two. It must belong to the device process's group, which the socket is open to.
 	User string `toml:"user"`
 	// Size is the window's size in pixels, "1024x600" or "800x480".
 	Size string `toml:"size"`
@@ -145,7 +145,7 @@ func DefaultConfig() Config {
 		Relay:   RelayConfig{SMSAfter: seconds(20), AckTimeoutMQTT: seconds(10), AckTimeoutSMS: seconds(180), Patience: seconds(600)},
 		Inbox:   InboxConfig{HoldFor: seconds(600)},
 		Screen: ScreenConfig{
-			Socket: "/run/langnghe/kiosk.sock", Size: "1024x600", Fullscreen: true, IdleAfter: seconds(45),
+			Socket: "/run/langnghe/kiosk.sock", Size: "1024x600", Fullscreen: true, IdleAfter: seconds(60),
 		},
 		Health: HealthConfig{HeartbeatEvery: seconds(60), LogLevel: "info"},
 	}

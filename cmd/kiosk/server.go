@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -40,10 +39,9 @@ type server struct {
 	log   *slog.Logger
 }
 
-// listen opens the socket with mode 0660. It takes the place of a socket that nobody serves any more, and of nothing else.
+// listen opens the socket with mode 0660, so that the process's group may connect. It takes the place of a socket that nobody serves any more, and of nothing else.
 func listen(c device.ScreenConfig, k kiosk, log *slog.Logger) (*server, error) {
 	s := &server{uids: []uint32{0, uint32(os.Geteuid())}, kiosk: k, log: log}
-	gid := -1
 	if c.User != "" {
 		u, err := user.Lookup(c.User)
 		if err != nil {
@@ -52,9 +50,6 @@ func listen(c device.ScreenConfig, k kiosk, log *slog.Logger) (*server, error) {
 		uid, err := strconv.ParseUint(u.Uid, 10, 32)
 		if err != nil {
 			return nil, fmt.Errorf("key %q: user ID: %w", "screen.user", err)
-		}
-		if gid, err = strconv.Atoi(u.Gid); err != nil {
-			return nil, fmt.Errorf("key %q: group ID: %w", "screen.user", err)
 		}
 		s.uids = append(s.uids, uint32(uid))
 	}
@@ -75,9 +70,9 @@ func listen(c device.ScreenConfig, k kiosk, log *slog.Logger) (*server, error) {
 		return nil, fmt.Errorf("socket: %w: check that the folder of screen.socket exists and belongs to the kiosk's user", err)
 	}
 	// Until here the umask has kept it to ourselves.
-	if err := errors.Join(os.Chown(c.Socket, -1, gid), os.Chmod(c.Socket, 0o660)); err != nil {
+	if err := os.Chmod(c.Socket, 0o660); err != nil {
 		l.Close()
-		return nil, fmt.Errorf("socket: %w: the kiosk's user must belong to the group of screen.user", err)
+		return nil, fmt.Errorf("socket: %w", err)
 	}
 	s.l = l
 	return s, nil

@@ -58,7 +58,7 @@ var benchLine = regexp.MustCompile(`^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+(.*)$`)
 
 // goBenchmarks runs the benchmarks of the tree and reads their lines.
 func goBenchmarks(ctx context.Context) ([]figure, error) {
-	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", ".", "-benchmem", "-count", "1", "./device", "./gateway", "./cmd")
+	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", ".", "-benchmem", "-count", "1", "./gateway", "./cmd")
 	cmd.Stderr = os.Stderr
 	b, err := cmd.Output()
 	if err != nil {

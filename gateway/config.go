@@ -115,7 +115,7 @@ func LoadConfig(path string) (Config, error) {
 		}
 		return Config{}, fmt.Errorf("%s line %d: %s: correct it and start again", name, perr.Position.Line, what)
 	case err != nil:
-		return Config{}, fmt.Errorf("%s: %w", name, err)
+		return Config{}, fmt.Errorf("%s: %s: correct it and start again", name, strings.TrimPrefix(err.Error(), "toml: "))
 	}
 	if unknown := md.Undecoded(); len(unknown) > 0 {
 		k := unknown[0]

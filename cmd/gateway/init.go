@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"path/filepath"
 	"strings"
 	"time"
@@ -30,13 +31,17 @@ func initialise(ctx context.Context, args []string, s streams) error {
 	if err := gateway.Init(ctx, c, time.Now()); err != nil {
 		return err
 	}
+	port := "8883"
+	if _, p, err := net.SplitHostPort(c.MQTT); err == nil {
+		port = p
+	}
 	config := filepath.Join(c.Dir, "gateway.toml")
 	fmt.Fprintf(s.out, `The gateway is made in %s.
 Keep copies of intake.identity and ca.key in a safe: without the first nobody can read a report any more.
 Next:
   gateway officer add -config %s -user NAME -scope national
-  gateway enrol -config %s -out BUNDLE -place "..." -commune CODE -province CODE -broker %s:8883
+  gateway enrol -config %s -out BUNDLE -place "..." -commune CODE -province CODE -broker %s
   gateway serve -config %s
-`, c.Dir, config, config, c.Hosts[0], config)
+`, c.Dir, config, config, net.JoinHostPort(c.Hosts[0], port), config)
 	return nil
 }

@@ -159,7 +159,7 @@ func (in *Intake) now() time.Time { return in.cfg.Now().Truncate(time.Millisecon
 type gather struct {
 	mu      sync.Mutex // guards open
 	open    *group
-	writing chan struct{} // holds a token while a group is written
+	writing chan struct{} // holds a token while a group or a batch is written
 }
 
 type group struct {
@@ -272,7 +272,11 @@ func (in *Intake) commit(ctx context.Context, b *batch) error {
 	if b.empty() {
 		return nil
 	}
+	// Arrivals that come meanwhile gather into one group. Without the token each would take a transaction of its own in
+	// the queue for the one writer that a store has.
+	in.gather.writing <- struct{}{}
 	err := in.cfg.Store.Update(ctx, func(tx Tx) error { return b.write(ctx, tx) })
+	<-in.gather.writing
 	if err != nil {
 		return err
 	}

@@ -10,17 +10,17 @@ BENCH_OUT ?=
 
 # The whole system: modemsim, gateway, kiosk. Ctrl-C ends it. KEEP=1 keeps the data of the last run.
 demo: setup-demo build
-	@exec bin/demo $(if $(KEEP),-keep)
+	@LANG=vi_VN.UTF-8 exec bin/demo $(if $(KEEP),-keep)
 
 test: setup-test check unit fuzz demo-check
 
 # Drives the demo by itself, with real clicks in the real window and a real browser at the console.
 demo-check: setup-test build
-	bin/demo -check
+	LANG=vi_VN.UTF-8 bin/demo -check
 
 # Ratios side by side with peers, as a table; BENCH_OUT=file writes them as JSON too.
 bench: setup-bench build
-	bin/demo -bench $(if $(BENCH_OUT),-bench-out $(BENCH_OUT))
+	LANG=vi_VN.UTF-8 bin/demo -bench $(if $(BENCH_OUT),-bench-out $(BENCH_OUT))
 
 # gofmt, vet, staticcheck, the import table; govulncheck where its database can be reached.
 check: setup-build

@@ -22,3 +22,14 @@ func (s *Store) Pragmas(t *testing.T) string {
 func (s *Store) WriteByReader(t *testing.T, stmt string) error {
 	return s.read(t.Context(), func(tx *tx) error { _, err := tx.exec(context.Background(), stmt); return err })
 }
+
+// FillUp lets the file grow no further.
+func (s *Store) FillUp(t *testing.T) {
+	var pages int
+	if err := s.w.QueryRow("PRAGMA page_count").Scan(&pages); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.w.Exec(fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -27,7 +27,6 @@ CREATE TABLE parts (
 CREATE INDEX parts_report ON parts (report);
 CREATE INDEX parts_message ON parts (message);
 CREATE INDEX parts_grp ON parts (grp, received) WHERE grp IS NOT NULL;
-CREATE INDEX parts_waiting ON parts (n) WHERE report IS NULL;
 
 CREATE TABLE cases (
 	number      TEXT PRIMARY KEY,

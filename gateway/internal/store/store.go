@@ -109,12 +109,21 @@ func run(ctx context.Context, db *sql.DB, f func(*tx) error) error {
 	}
 	if err := f(&tx{t}); err != nil {
 		_ = t.Rollback() // the error that matters is f's; a transaction that cannot roll back cannot commit either
-		return err
+		return full(err)
 	}
 	if err := t.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return full(fmt.Errorf("commit: %w", err))
 	}
 	return nil
+}
+
+// full says in words what to do about a full disk; other errors stay as they are.
+func full(err error) error {
+	var e sqlite3.Error
+	if errors.As(err, &e) && e.Code == sqlite3.ErrFull {
+		return fmt.Errorf("the disk of the gateway's database is full: make room; what was acknowledged is safe: %w", err)
+	}
+	return err
 }
 
 func (t *tx) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {

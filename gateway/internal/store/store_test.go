@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/langnghe/langnghe/gateway/intake"
 	"github.com/langnghe/langnghe/gateway/internal/store"
 	"github.com/langnghe/langnghe/gateway/internal/store/storetest"
 )
@@ -175,5 +176,30 @@ func TestOfficers(t *testing.T) {
 	}
 	if err := s.AddOfficer(t.Context(), o); err == nil || !strings.Contains(fmt.Sprint(err), "exists already") {
 		t.Errorf("a second officer of a name: %v", err)
+	}
+}
+
+func TestFullDiskIsSaidAndKeepsWhatIsThere(t *testing.T) {
+	path, s := open(t)
+	put := func(n int) error {
+		return s.Put(t.Context(), []intake.Raw{{Link: "mqtt", Received: base, Bytes: make([]byte, n)}})
+	}
+	if err := put(100); err != nil {
+		t.Fatal(err)
+	}
+	s.FillUp(t)
+	if err := put(1 << 20); err == nil || !strings.Contains(err.Error(), "disk of the gateway's database is full: make room") {
+		t.Errorf("a full disk gives %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if got, err := s.Arrivals(t.Context(), 0, 9); err != nil || len(got) != 1 {
+		t.Errorf("%d arrivals, %v", len(got), err)
 	}
 }

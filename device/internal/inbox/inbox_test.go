@@ -27,7 +27,7 @@ const (
 // kiosk is an inbox over an outbox file that outlives it.
 type kiosk struct {
 	*Inbox
-	t        *testing.T
+	t        testing.TB
 	path     string
 	box      *outbox.Outbox
 	identity seal.Identity
@@ -36,7 +36,7 @@ type kiosk struct {
 	holdFor  time.Duration
 }
 
-func newKiosk(t *testing.T) *kiosk {
+func newKiosk(t testing.TB) *kiosk {
 	t.Helper()
 	k := &kiosk{t: t, path: filepath.Join(t.TempDir(), "outbox.db"), log: &bytes.Buffer{}, holdFor: time.Hour}
 	var err error
@@ -408,13 +408,10 @@ func FuzzReceive(f *testing.F) {
 	b := make([]byte, 170)
 	_, _ = rand.Read(b)
 	f.Add(b)
-	var k *kiosk
+	k := newKiosk(f)
 	f.Fuzz(func(t *testing.T, tpdu []byte) {
-		if k == nil {
-			k = newKiosk(&testing.T{})
-		}
 		before := append([]byte(nil), tpdu...)
-		if err := k.Receive(context.Background(), tpdu); err != nil {
+		if err := k.Receive(t.Context(), tpdu); err != nil {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(before, tpdu) {
@@ -422,7 +419,7 @@ func FuzzReceive(f *testing.F) {
 		}
 		r := reader{inbox: k.Inbox, joiner: pdu.NewJoiner(4), handle: func(context.Context, Message) error { return errors.New("no") }}
 		for p, ok := k.next(); ok; p, ok = k.next() {
-			if err := r.read(context.Background(), p); err != nil {
+			if err := r.read(t.Context(), p); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -167,7 +167,7 @@ func (d *Device) look(b *wire.Heartbeat) (network time.Time) {
 		return time.Time{}
 	}
 	s := d.modem.Status()
-	b.Modem, b.Signal, b.Registered = cut(s.Reason, 400), s.Signal, s.Registered
+	b.Modem, b.ModemOpen, b.Signal, b.Registered = cut(s.Reason, 400), s.Open, s.Signal, s.Registered
 	return s.NetworkTime
 }
 

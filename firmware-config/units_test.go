@@ -103,7 +103,8 @@ func TestStopIsLongerThanTheModemsDeadline(t *testing.T) {
 func TestOnlyWhoSpeaksIsListenedTo(t *testing.T) {
 	for name := range exposure {
 		u := unit(t, name)
-		speaks := name == "langnghe-kiosk-device" // by device/internal/health
+		// By device/internal/health, cmd/kiosk's watchScreen and gateway's watch.
+		speaks := name != "langnghe-xorg"
 		if got := u.one(t, "Type") == "notify"; got != speaks {
 			t.Errorf("%s: Type=notify is %v", name, got)
 		}

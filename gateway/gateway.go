@@ -211,6 +211,7 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 	run.Go(func() error { return g.intake.Run(stop) })
 	run.Go(func() error { return g.fleet.run(stop, g.log) })
 	run.Go(func() error { return g.console.Run(stop) })
+	run.Go(func() error { return g.watch(stop) })
 	if g.mqtt != nil {
 		run.Go(func() error { return g.mqtt.Run(stop) })
 	}

@@ -97,10 +97,20 @@ func (f *fleet) Devices(ctx context.Context) ([]console.Device, error) {
 		}
 		out = append(out, console.Device{
 			Name: wire.DeviceName(k.Index), Place: k.Place, Province: k.Province, Seen: seen, Link: h.Link, Program: h.Program,
-			Modem: h.Modem, Backlog: h.Backlog, Signal: h.Signal, CanStore: h.CanStore, ClockOK: h.ClockOK,
+			Modem: modemState(h), Backlog: h.Backlog, Refused: h.Quarantined, Signal: h.Signal, CanStore: h.CanStore, ClockOK: h.ClockOK,
 		})
 	}
 	return out, nil
+}
+
+func modemState(h wire.Heartbeat) console.ModemState {
+	switch {
+	case h.Modem == "":
+		return console.ModemFine
+	case h.ModemOpen:
+		return console.ModemNoSignal
+	}
+	return console.ModemBroken
 }
 
 // accounts is the store's officers as the console sees them.

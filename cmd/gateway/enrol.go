@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/langnghe/langnghe/gateway"
@@ -14,8 +16,8 @@ func enrol(ctx context.Context, args []string, s streams) error {
 	path := f.String("config", "gateway.toml", "the gateway's configuration `file`")
 	f.StringVar(&e.Dir, "out", "", "new or empty `folder` for the kiosk's bundle")
 	f.StringVar(&e.Place, "place", "", "where the kiosk stands, in `words` that officers read")
-	commune := f.Uint("commune", 0, "official `code` of that commune, five digits")
-	province := f.Uint("province", 0, "official `code` of its province, two digits; without it only the centre sees its reports")
+	f.Func("commune", "official `code` of that commune, five digits", code(&e.Commune))
+	f.Func("province", "official `code` of its province, two digits; without it only the centre sees its reports", code(&e.Province))
 	f.StringVar(&e.MSISDN, "msisdn", "", "`number` of the kiosk's SIM, such as +84912345678; none: it has no modem")
 	f.StringVar(&e.Broker, "broker", "", "`host:port` at which the kiosk reaches this gateway; none: it has no internet")
 	f.StringVar(&e.Gateway, "gateway-msisdn", "", "`number` of the gateway's modem; none: nothing goes by SMS")
@@ -23,7 +25,6 @@ func enrol(ctx context.Context, args []string, s streams) error {
 	if err := parse(f, args); err != nil {
 		return err
 	}
-	e.Commune, e.Province = clamp(*commune), clamp(*province)
 	cfg, err := gateway.LoadConfig(*path)
 	if err != nil {
 		return err
@@ -37,4 +38,14 @@ func enrol(ctx context.Context, args []string, s streams) error {
 }
 
 // clamp keeps a number that is far too large too large.
-func clamp(n uint) uint32 { return uint32(min(n, 1<<31)) }
+// code reads an official code. Codes begin with zeros, which package flag's own numbers take for another base.
+func code(to *uint32) func(string) error {
+	return func(s string) error {
+		n, err := strconv.ParseUint(s, 10, 32)
+		if err != nil {
+			return errors.New("want the official code, digits only")
+		}
+		*to = uint32(n)
+		return nil
+	}
+}

@@ -37,9 +37,11 @@ func runScreen(ctx context.Context, cfg device.Config, log *slog.Logger) error {
 	c := newClient(cfg.Screen.Socket)
 	c.poll(ctx) // so that the first page is already honest
 	wg.Go(func() { c.run(ctx) })
-	ui.New(app.NewWithID("vn.langnghe.kiosk"), c, ui.Options{
+	window := ui.New(app.NewWithID("vn.langnghe.kiosk"), c, ui.Options{
 		Size: image.Pt(width, height), Fullscreen: cfg.Screen.Fullscreen, IdleAfter: cfg.Screen.IdleAfter.Duration,
 		SubmitTimeout: submitFor, Log: log.With("part", "ui"),
-	}).Run(ctx)
+	})
+	wg.Go(func() { watchScreen(ctx, log) })
+	window.Run(ctx)
 	return nil
 }

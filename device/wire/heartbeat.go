@@ -13,7 +13,8 @@ type Heartbeat struct {
 	Backlog     int    `json:"backlog"`     // envelopes that no ack has ended yet
 	Quarantined int    `json:"quarantined"` // inbound frames that were not what they claimed
 	Link        string `json:"link"`        // the link that carried this heartbeat
-	Modem       string `json:"modem"`       // one clear sentence where the modem is unusable; else empty
+	Modem       string `json:"modem"`       // one clear sentence for a technician where the modem is unusable; else empty
+	ModemOpen   bool   `json:"modem_open"`  // the modem answers, whether it has a network or not
 	Signal      int    `json:"signal"`      // CSQ, 0..31; 99 unknown (TS 27.007 8.5)
 	Registered  bool   `json:"registered"`  // on a GSM or LTE network
 	CanStore    bool   `json:"can_store"`   // the outbox takes reports

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
+
 	"github.com/langnghe/langnghe/device/internal/outbox"
 	"github.com/langnghe/langnghe/device/wire"
 )
@@ -47,16 +49,15 @@ type State struct {
 
 // Health is made by New; Run keeps it alive.
 type Health struct {
-	o      Options
-	notify notifier
-	began  time.Time
+	o     Options
+	began time.Time
 
 	mu    sync.Mutex // guards state; held for a copy only, so that the screen never waits
 	state State
 }
 
 // New starts nothing. Until Run has looked, State trusts the outbox, which has just been opened.
-func New(o Options) *Health { return &Health{o: o, notify: newNotifier(), began: time.Now()} }
+func New(o Options) *Health { return &Health{o: o, began: time.Now()} }
 
 // State is what the last look found. It never blocks.
 func (h *Health) State() State {
@@ -72,14 +73,20 @@ func (h *Health) Refused(err error) {
 	h.state.CanStore = err
 }
 
+// tell speaks to systemd (sd_notify(3)). Where none listens it does nothing.
+func tell(state string) error {
+	_, err := daemon.SdNotify(false, state)
+	return err
+}
+
 // Run looks every few seconds, feeds the watchdog and sends heartbeats until ctx ends. An outbox that stays unreadable
 // ends it with an error, and with it the process.
 func (h *Health) Run(ctx context.Context) error {
-	if err := h.notify.say("READY=1"); err != nil {
+	if err := tell(daemon.SdNotifyReady); err != nil {
 		h.o.Log.Warn("systemd can't be told that the kiosk is ready", "error", err)
 	}
 	// systemd is on its way to hear it from the exit anyway.
-	defer func() { _ = h.notify.say("STOPPING=1") }()
+	defer func() { _ = tell(daemon.SdNotifyStopping) }()
 	beats, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -87,7 +94,9 @@ func (h *Health) Run(ctx context.Context) error {
 	wg.Go(func() { h.beat(beats) })
 
 	every := lookEvery
-	if w := watchdogEvery(); w > 0 {
+	if w, err := daemon.SdWatchdogEnabled(false); err != nil {
+		h.o.Log.Warn("systemd's watchdog can't be asked for", "error", err)
+	} else if w > 0 {
 		every = min(every, w/3)
 	}
 	tick := time.NewTicker(every)
@@ -101,7 +110,7 @@ func (h *Health) Run(ctx context.Context) error {
 			return nil
 		case err == nil:
 			good, said = time.Now(), ""
-			if err := h.notify.say("WATCHDOG=1"); err != nil {
+			if err := tell(daemon.SdNotifyWatchdog); err != nil {
 				h.o.Log.Warn("the watchdog can't be fed", "error", err)
 			}
 		case time.Since(good) > patience:

@@ -182,18 +182,6 @@ func TestWatchdogIsFedOnlyWhileTheOutboxAnswers(t *testing.T) {
 	}
 }
 
-func TestWatchdogOfAnotherProcessIsNotOurs(t *testing.T) {
-	t.Setenv("WATCHDOG_USEC", "1000000")
-	t.Setenv("WATCHDOG_PID", "1")
-	if w := watchdogEvery(); w != 0 {
-		t.Errorf("%v", w)
-	}
-	t.Setenv("WATCHDOG_PID", "")
-	if w := watchdogEvery(); w != time.Second {
-		t.Errorf("%v", w)
-	}
-}
-
 func TestHeartbeatTellsTheState(t *testing.T) {
 	op := options(t, open(t))
 	beats := make(chan wire.Heartbeat)

@@ -72,7 +72,12 @@ func New(cfg Config, p Parts, log *slog.Logger) (*Console, error) {
 	c := &Console{cfg: cfg, p: p, log: log, throttle: newThrottle(), hashing: make(chan struct{}, 2)}
 	c.sessions = newSessions(cfg.TLS != nil)
 	c.handler = c.routes()
-	l, err := net.Listen("tcp", cfg.Listen)
+	listen := cfg.Listen
+	if host, port, err := net.SplitHostPort(listen); err == nil && host == "localhost" {
+		// RFC 6761 6.3: this name means the loopback interface, even where no resolver knows it.
+		listen = net.JoinHostPort("127.0.0.1", port)
+	}
+	l, err := net.Listen("tcp", listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("console: another program already listens on %s: stop it, or set another address for the console", cfg.Listen)
 	}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -64,8 +65,14 @@ func newDeviceRow(d Device, now time.Time, silentAfter time.Duration) deviceRow 
 	if !d.CanStore {
 		row.Faults = append(row.Faults, "Không lưu được báo tin mới: bộ nhớ đầy hoặc hỏng, cần đến kiểm tra ngay.")
 	}
-	if d.Modem != "" {
-		row.Faults = append(row.Faults, "Modem: "+d.Modem)
+	switch d.Modem {
+	case ModemNoSignal:
+		row.Faults = append(row.Faults, "Modem chưa vào được mạng di động: kiểm tra ăng-ten, vùng phủ sóng và thuê bao của SIM.")
+	case ModemBroken:
+		row.Faults = append(row.Faults, "Modem không dùng được: kiểm tra cáp, SIM và mã PIN. Nhật ký của máy ghi rõ lý do.")
+	}
+	if d.Refused > 0 {
+		row.Faults = append(row.Faults, fmt.Sprintf("Máy đã cách ly %d khung dữ liệu lạ gửi tới nó.", d.Refused))
 	}
 	if !d.ClockOK {
 		row.Faults = append(row.Faults, "Đồng hồ của máy chưa chắc đúng.")

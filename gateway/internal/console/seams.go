@@ -28,12 +28,24 @@ type Device struct {
 	Seen     time.Time // when the gateway had its last heartbeat; zero = never
 	Link     string    // the link that carried it: "mqtt" or "sms"
 	Program  string    // the build's version
-	Modem    string    // one clear sentence where its modem is unusable; else empty
-	Backlog  int       // envelopes that wait on the kiosk
-	Signal   int       // CSQ 0..31; 99 unknown (TS 27.007 8.5)
-	CanStore bool      // its outbox takes reports
-	ClockOK  bool      // its clock is trusted
+	Modem    ModemState
+	Backlog  int  // envelopes that wait on the kiosk
+	Refused  int  // inbound frames that the kiosk has quarantined
+	Signal   int  // CSQ 0..31; 99 unknown (TS 27.007 8.5)
+	CanStore bool // its outbox takes reports
+	ClockOK  bool // its clock is trusted
 }
+
+// ModemState is what officers need to know of a kiosk's modem. What exactly ails it stands in the kiosk's own log, for the
+// technician.
+type ModemState int
+
+// The states.
+const (
+	ModemFine     ModemState = iota // usable, or the kiosk has none
+	ModemNoSignal                   // it answers but is in no network
+	ModemBroken                     // it does not answer, or its SIM can't be used
+)
 
 // Fleet knows the kiosks. Devices returns every enrolled one, those that were never heard of too, in the order of names.
 type Fleet interface {

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/chromedp/chromedp"
@@ -88,15 +87,26 @@ func (b *browser) open(number string) (page, error) {
 	return p, nil
 }
 
-// quarantined is the counter that every page shows.
-func (b *browser) quarantined() (int, error) {
-	var s string
-	err := b.do(15*time.Second, chromedp.Navigate(b.base+"/quarantine"), chromedp.WaitReady("[data-quarantined]"),
-		chromedp.Evaluate(`document.querySelector('[data-quarantined]').dataset.quarantined`, &s))
+// counts are the counters of frames that became no report.
+type counts struct{ quarantined, duplicates, atKiosk int }
+
+// counts reads what every page's header and the kiosks' page show.
+func (b *browser) counts() (counts, error) {
+	var v [3]string
+	err := b.do(15*time.Second, chromedp.Navigate(b.base+"/devices"), chromedp.WaitReady("[data-quarantined]"),
+		chromedp.Evaluate(`document.body.dataset.quarantined`, &v[0]),
+		chromedp.Evaluate(`document.body.dataset.duplicates`, &v[1]),
+		chromedp.Evaluate(`document.querySelector('[data-device="d000001"]').dataset.refused`, &v[2]))
 	if err != nil {
-		return 0, fmt.Errorf("read the quarantine counter: %w", err)
+		return counts{}, fmt.Errorf("read the counters: %w", err)
 	}
-	return strconv.Atoi(strings.TrimSpace(s))
+	var n [3]int
+	for i := range v {
+		if n[i], err = strconv.Atoi(v[i]); err != nil {
+			return counts{}, fmt.Errorf("read the counters: %w", err)
+		}
+	}
+	return counts{n[0], n[1], n[2]}, nil
 }
 
 // shoot writes a screenshot of a page.

@@ -42,7 +42,7 @@ func enrol(ctx context.Context, args []string, s streams) error {
 func code(to *uint32) func(string) error {
 	return func(s string) error {
 		n, err := strconv.ParseUint(s, 10, 32)
-		if err != nil {
+		if err != nil && !errors.Is(err, strconv.ErrRange) { // one that is too large stays so, and is refused as such
 			return errors.New("want the official code, digits only")
 		}
 		*to = uint32(n)

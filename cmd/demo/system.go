@@ -148,7 +148,7 @@ func (s *system) startModems(ctx context.Context) error {
 	}
 	var err error
 	s.modems, err = startProcess(s.dir, "modemsim", out, nil, s.program("modemsim"), "-dir", s.dir, "-kiosk-sim", kioskMSISDN,
-		"-gateway-sim", gatewayMSISDN, "-internet", loopback(s.ports.Internet)+"="+loopback(s.ports.MQTT), "-panel", "127.0.0.1:0", "-token-file", tokenFile)
+		"-gateway-sim", gatewayMSISDN, "-internet", loopback(s.ports.Internet)+"="+loopback(s.ports.MQTT), "-panel", "127.0.0.1:0", "-token-file", tokenFile, "-thief", filepath.Join(s.dir, "kiosk"))
 	if err != nil {
 		return err
 	}
@@ -325,10 +325,11 @@ Lắng Nghe is running on this machine.
   Demo panel           %s
                        villagers' phones; switches for the kiosk's internet and GSM network
 
+  A power cut: kill -9 %d (kiosk) or %d (gateway); each is started again at once.
   Kiosk %s, gateway %s. Logs and data: %s
   Ctrl-C stops everything. The next "make demo" starts clean; "make demo KEEP=1" keeps the data.
 
-`, where, loopback(s.ports.Console), s.officer.User, s.officer.Password, s.panel.url, kioskMSISDN, gatewayMSISDN, s.dir)
+`, where, loopback(s.ports.Console), s.officer.User, s.officer.Password, s.panel.url, s.device.cmd.Process.Pid, s.gateway.cmd.Process.Pid, kioskMSISDN, gatewayMSISDN, s.dir)
 }
 
 // stop ends everything, the screen first and the network last, and leaves nothing running.

@@ -201,7 +201,7 @@ func (p *panel) injectTPDU(i injectTPDU) error {
 
 // hostile plays an attacker who has heard the air and can forge a sender.
 type hostile struct {
-	To   string `json:"to"`   // "gateway" or "kiosk"
+	To   string `json:"to"`   // "gateway" or "kiosk", by SMS; "broker", by MQTT
 	Kind string `json:"kind"` // "random", "truncated", "forged", "replay"
 }
 
@@ -210,27 +210,33 @@ func (p *panel) hostile(h hostile) error {
 	if h.To == "kiosk" {
 		from, to = to, from
 	}
+	send := func(b []byte) error { p.network.Inject(from, to, b); return nil }
+	if h.To == "broker" {
+		send = p.thief.publish
+	}
 	if h.Kind == "random" {
 		b := make([]byte, 100)
 		rand.Read(b)
-		p.network.Inject(from, to, b)
-		return nil
+		return send(b)
 	}
 	last := lastFrames(p.network.Truth(), from, to)
 	if len(last) == 0 {
 		return refusal{"Chưa có khung tin nào đi qua bằng SMS theo chiều này. Hãy tắt internet và gửi một báo cáo trước."}
 	}
+	var whole []byte
+	for _, s := range last {
+		whole = append(whole, s.Data...)
+	}
 	switch h.Kind {
 	case "truncated":
-		p.network.Inject(from, to, last[0].Data[:len(last[0].Data)/2])
+		return send(whole[:len(whole)/2])
 	case "forged":
-		var whole []byte
-		for _, s := range last {
-			whole = append(whole, s.Data...)
-		}
 		whole[len(whole)-1] ^= 0x01
-		p.network.Inject(from, to, whole)
+		return send(whole)
 	case "replay":
+		if h.To == "broker" {
+			return send(whole) // every link carries the same bytes
+		}
 		for _, s := range last {
 			p.network.InjectTPDU(to, s.Deliver)
 		}

@@ -37,6 +37,7 @@ type config struct {
 	internetFrom, internet string // listen and target address; "" without
 	panel                  string
 	tokenFile              string
+	thief                  string
 }
 
 // ready is the line on stdout.
@@ -73,6 +74,7 @@ func flags(args []string) (config, error) {
 	f.StringVar(&internet, "internet", "", "`LISTEN=TARGET`: relay that stands for the kiosk's internet, as 127.0.0.1:0=127.0.0.1:8883")
 	f.StringVar(&c.panel, "panel", "127.0.0.1:0", "loopback `address` of the demo panel")
 	f.StringVar(&c.tokenFile, "token-file", "", "`file` (mode 0600) with the panel's token; made if it is not there")
+	f.StringVar(&c.thief, "thief", "", "`folder` of the kiosk's bundle, for hostile frames with its certificate")
 	if err := f.Parse(args); err != nil {
 		return c, err
 	}
@@ -136,7 +138,7 @@ func run(ctx context.Context, c config, out io.Writer, log *slog.Logger) (err er
 	}
 	guard := newGuard(l.Addr().String(), token)
 	server := &http.Server{
-		Handler:           guard.wrap(newPanel(network, kiosk, gateway, web).routes()),
+		Handler:           guard.wrap(newPanel(network, kiosk, gateway, web, thief{bundle: c.thief, broker: c.internet}).routes()),
 		ReadHeaderTimeout: 5 * time.Second,
 		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends long polls
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),

@@ -274,7 +274,7 @@ func TestHostileFramesComeFromRealOnes(t *testing.T) {
 	n := modemtest.New(modemtest.Options{})
 	defer n.Close()
 	kiosk, gateway := n.SIM("+84900000001"), n.SIM("+84900000002")
-	p := newPanel(n, kiosk, gateway, nil)
+	p := newPanel(n, kiosk, gateway, nil, thief{})
 	var refused refusal
 	if err := p.hostile(hostile{To: "gateway", Kind: "replay"}); !errors.As(err, &refused) {
 		t.Errorf("nothing to replay, got %v", err)

@@ -25,6 +25,7 @@ type panel struct {
 	network        *modemtest.Network
 	kiosk, gateway *modemtest.SIM
 	internet       *internet // nil without
+	thief          thief
 
 	mu        sync.Mutex
 	capturing bool
@@ -36,11 +37,11 @@ type panel struct {
 // villagers are the phones that the page shows at the start.
 var villagers = []string{"+84912345678", "+84987654321", "+84355512345"}
 
-func newPanel(n *modemtest.Network, kiosk, gateway *modemtest.SIM, i *internet) *panel {
+func newPanel(n *modemtest.Network, kiosk, gateway *modemtest.SIM, i *internet, t thief) *panel {
 	for _, v := range villagers {
 		n.Phone(v)
 	}
-	return &panel{network: n, kiosk: kiosk, gateway: gateway, internet: i, faults: map[string]any{}}
+	return &panel{network: n, kiosk: kiosk, gateway: gateway, internet: i, thief: t, faults: map[string]any{}}
 }
 
 func (p *panel) routes() http.Handler {

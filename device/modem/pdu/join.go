@@ -15,8 +15,8 @@ type Part struct {
 	// Also holds the keys of exact duplicates of this part that came while it waited.
 	Also []any
 
-	// Repeat is set by Expire on the parts of a set that only repeats parts of a message which was already
-	// whole: the network sent them again, and nothing new is in them.
+	// Repeat is set by Expire on the parts of a set that only repeats parts of a message which was whole, stamped
+	// anew perhaps: the handset or the network sent them again, and nothing new is in them.
 	Repeat bool
 }
 
@@ -41,8 +41,8 @@ const (
 type Joiner struct {
 	limit   int
 	sets    []*set // oldest first
-	evicted [][]Part
-	whole   map[fingerprint]time.Time // parts of completed messages, by when they were completed
+	evicted []*set
+	whole   map[fingerprint]memory // parts of completed messages
 }
 
 type setKey struct {
@@ -62,13 +62,16 @@ type set struct {
 
 type fingerprint [sha256.Size]byte
 
+// memory is the last time that a part was seen in a whole message.
+type memory struct{ stamp, at time.Time }
+
 // NewJoiner makes a Joiner of at most limit incomplete messages (1024 if limit is not positive). Beyond
 // that the sender with most incomplete messages loses his oldest: Expire hands it over as incomplete.
 func NewJoiner(limit int) *Joiner {
 	if limit <= 0 {
 		limit = defaultLimit
 	}
-	return &Joiner{limit: limit, whole: make(map[fingerprint]time.Time)}
+	return &Joiner{limit: limit, whole: make(map[fingerprint]memory)}
 }
 
 // Add takes one part. If it makes a message whole, ok is true and whole holds its parts in order; a
@@ -173,7 +176,7 @@ func (j *Joiner) bound() {
 		most = max(most, count[s.key.sender])
 	}
 	i := slices.IndexFunc(j.sets, func(s *set) bool { return count[s.key.sender] == most })
-	j.evicted = append(j.evicted, j.sets[i].taken())
+	j.evicted = append(j.evicted, j.sets[i])
 	j.sets = slices.Delete(j.sets, i, i+1)
 	if len(j.evicted) > j.limit {
 		// Nobody asks for them. The caller's durable copies are released at its next start.
@@ -187,47 +190,62 @@ func (j *Joiner) recall(whole []Part, now time.Time) {
 		if len(j.whole) >= 16*j.limit {
 			return // only the mark Repeat is lost
 		}
-		j.whole[identify(p.Deliver)] = now
+		j.whole[identify(p.Deliver)] = memory{p.Deliver.SCTS, now}
 	}
 }
 
-// identify marks a part with its sender and time stamp; another message with the same words differs.
+// repeats says that all of s was seen before in whole messages. The time stamps may differ as those of one message may;
+// the same words of another hour are new. An unreadable stamp tells nothing, so there our own clock is asked.
+func (j *Joiner) repeats(s *set) bool {
+	for _, p := range s.parts {
+		if p == nil {
+			continue
+		}
+		m, known := j.whole[identify(p.Deliver)]
+		apart := p.Deliver.SCTS.Sub(m.stamp)
+		if p.Deliver.SCTS.IsZero() || m.stamp.IsZero() {
+			apart = s.begun.Sub(m.at)
+		}
+		if !known || apart.Abs() > maxSpread {
+			return false
+		}
+	}
+	return true
+}
+
+// identify marks a part with its sender, its place in its message and its words, but not with its time stamp: a segment
+// that is sent again is stamped anew.
 func identify(d Deliver) fingerprint {
 	h := sha256.New()
 	c := d.Concat
-	stamp := d.SCTS.Unix()
 	h.Write([]byte{byte(d.Coding), d.Locking, d.Shift, byte(c.Ref >> 8), byte(c.Ref), c.Total, c.Seq})
-	for shift := 0; shift < 64; shift += 8 {
-		h.Write([]byte{byte(stamp >> shift)})
-	}
 	h.Write([]byte(d.From.Number() + "\x00"))
 	h.Write(d.Data)
 	return fingerprint(h.Sum(nil))
 }
 
-// Expire takes out and gives the incomplete messages that began longer than after ago, and those that
-// had to make room, each with its parts in order. Call it regularly; it also forgets old messages.
-func (j *Joiner) Expire(now time.Time, after time.Duration) [][]Part {
-	out := j.evicted
+// Expire takes out and gives the incomplete messages that began longer than after ago, or later than now (the clock was
+// set back, and nobody knows how long they have waited), and those that had to make room, each with its parts in order.
+// Call it regularly; it also forgets old messages.
+func (j *Joiner) Expire(now time.Time, after time.Duration) (out [][]Part) {
+	ended := j.evicted
 	j.evicted = nil
 	j.sets = slices.DeleteFunc(j.sets, func(s *set) bool {
-		if now.Sub(s.begun) <= after {
+		if now.Sub(s.begun) <= after && !s.begun.After(now) {
 			return false
 		}
-		out = append(out, s.taken())
+		ended = append(ended, s)
 		return true
 	})
-	for _, parts := range out {
-		repeat := !slices.ContainsFunc(parts, func(p Part) bool {
-			_, known := j.whole[identify(p.Deliver)]
-			return !known
-		})
+	for _, s := range ended {
+		parts, repeat := s.taken(), j.repeats(s)
 		for i := range parts {
 			parts[i].Repeat = repeat
 		}
+		out = append(out, parts)
 	}
-	for f, at := range j.whole {
-		if now.Sub(at) > remember {
+	for f, m := range j.whole {
+		if now.Sub(m.at).Abs() > remember {
 			delete(j.whole, f)
 		}
 	}

@@ -148,6 +148,59 @@ func TestLateCopyOfAWholeMessageIsMarked(t *testing.T) {
 	}
 }
 
+// A handset that missed its confirmation sends a segment again, and the network stamps it anew: that is nothing new. The
+// same words of another hour are, and so is a set that holds one segment nobody has seen.
+func TestSegmentStampedAnewIsARepeat(t *testing.T) {
+	person := "0912345678"
+	for name, c := range map[string]struct {
+		stamp  time.Time // of the message
+		again  []Part
+		came   time.Duration // after the message was whole
+		repeat bool
+	}{
+		"a little later":         {at(0), []Part{segment(person, 1, 3, 1, "A1", at(0).Add(9*time.Minute))}, time.Hour, true},
+		"two of three":           {at(0), []Part{segment(person, 1, 3, 1, "A1", at(9)), segment(person, 1, 3, 3, "A3", at(9))}, 0, true},
+		"another hour":           {at(0), []Part{segment(person, 1, 3, 1, "A1", at(0).Add(time.Hour))}, time.Hour, false},
+		"other words":            {at(0), []Part{segment(person, 1, 3, 1, "B1", at(0))}, 0, false},
+		"with a new segment":     {at(0), []Part{segment(person, 1, 3, 1, "A1", at(9)), segment(person, 1, 3, 2, "B2", at(9))}, 0, false},
+		"another person":         {at(0), []Part{segment("0987654321", 1, 3, 1, "A1", at(0))}, 0, false},
+		"no stamp, soon after":   {at(0), []Part{segment(person, 1, 3, 1, "A1", time.Time{})}, 9 * time.Minute, true},
+		"no stamp, hours after":  {at(0), []Part{segment(person, 1, 3, 1, "A1", time.Time{})}, 2 * time.Hour, false},
+		"no stamps, soon after":  {time.Time{}, []Part{segment(person, 1, 3, 1, "A1", time.Time{})}, time.Minute, true},
+		"no stamps, hours after": {time.Time{}, []Part{segment(person, 1, 3, 1, "A1", time.Time{})}, 2 * time.Hour, false},
+	} {
+		j := NewJoiner(0)
+		for seq := range uint8(3) {
+			j.Add(segment(person, 1, 3, 1+seq, fmt.Sprint("A", 1+seq), c.stamp), begin)
+		}
+		for _, p := range c.again {
+			j.Add(p, begin.Add(c.came))
+		}
+		left := j.Expire(begin.Add(c.came+2*time.Hour), time.Hour)
+		if len(left) != 1 || len(left[0]) != len(c.again) {
+			t.Fatalf("%s: %d sets left", name, len(left))
+		}
+		for _, p := range left[0] {
+			if p.Repeat != c.repeat {
+				t.Errorf("%s: repeat is %v", name, p.Repeat)
+			}
+		}
+	}
+}
+
+// What was received while the clock ran ahead does not wait until it catches up.
+func TestClockSetBackKeepsNothingWaiting(t *testing.T) {
+	j := NewJoiner(0)
+	ahead := begin.AddDate(10, 0, 0)
+	for seq := range uint8(2) {
+		j.Add(segment("0912345678", 1, 2, 1+seq, "whole", at(0)), ahead)
+	}
+	j.Add(segment("0912345678", 2, 2, 1, "half", at(0)), ahead)
+	if left := j.Expire(begin, time.Hour); len(left) != 1 || JoinText(left[0]) != "half" || len(j.sets) != 0 || len(j.whole) != 0 {
+		t.Errorf("%d expired, %d sets and %d parts remembered", len(left), len(j.sets), len(j.whole))
+	}
+}
+
 func TestFloodCostsTheFlooder(t *testing.T) {
 	j := NewJoiner(10)
 	j.Add(segment("0912345678", 1, 2, 1, "child ", at(0)), begin)

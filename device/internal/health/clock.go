@@ -14,9 +14,13 @@ import (
 )
 
 const (
-	// tooFar bounds what a modem may say: networks have been seen to send years like 2080, and a false base station can
-	// send anything.
-	tooFar = 20 * 365 * 24 * time.Hour
+	// tooFar bounds what a network may say: some have been seen to send years like 2080, and a false base station can
+	// send anything. It is less than the five years that the gateway's certificates live, so that a false time can't make
+	// a new one look expired.
+	tooFar = 4 * 365 * 24 * time.Hour
+	// maxJump bounds what is kept on the word of the network alone: what is kept is a bound below which no network is
+	// believed any more, so one false time would rule out the true one in all later lives.
+	maxJump = 90 * 24 * time.Hour
 	// saveEvery spares the card: what is saved is a lower bound, and a bound of an hour ago is as good.
 	saveEvery = time.Hour
 )
@@ -37,6 +41,8 @@ type Clock struct {
 	heard   time.Time // when network was told
 	told    time.Time // what was last told, believed or not
 	saved   time.Time // what stands in the file
+	mark    time.Time // known for certain to have passed, when this life began or NTP last told
+	marked  time.Time // the monotonic reading of that moment
 }
 
 // OpenClock reads the last trusted time from path; a file that is absent or unreadable is no error, since a clock that
@@ -48,6 +54,7 @@ func OpenClock(path string, built time.Time) *Clock {
 			c.floor, c.saved = t, t
 		}
 	}
+	c.mark, c.marked = c.latest(), time.Now()
 	return c
 }
 
@@ -118,13 +125,21 @@ func (c *Clock) latest() time.Time {
 	return c.built
 }
 
-// Save keeps the time for the next life where a trusted source has told it, at most once an hour.
+// Save keeps the time for the next life where a trusted source has told it, at most once an hour. NTP may correct it in
+// both directions. A jump that the network alone has told is not kept; then only the time that this life has lasted is
+// added, so that a kiosk without NTP comes nearer to now with each day.
 func (c *Clock) Save() error {
 	t, trusted := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !trusted {
 		return nil
+	}
+	now := time.Now()
+	if c.synced() {
+		c.mark, c.marked = t, now
+	} else if sure := c.mark.Add(now.Sub(c.marked)); t.Sub(sure) > maxJump {
+		t = sure
 	}
 	c.floor = t
 	if t.Sub(c.saved).Abs() < saveEvery {

@@ -36,6 +36,7 @@ func TestClockIsTheLatestOfThree(t *testing.T) {
 		"network before the build":             {built: now.Add(-time.Hour), network: now.Add(-year), want: now},
 		"network before the last trusted time": {file: now.Add(-time.Hour), network: now.Add(-year), want: now},
 		"network in another century":           {network: now.Add(60 * year), want: now},
+		"network of 2045":                      {built: now.Add(-year), network: now.Add(19 * year), want: now},
 		"NTP ends what a false network told":   {file: now.Add(5 * year), synced: true, want: now, trusted: true},
 	} {
 		path := filepath.Join(t.TempDir(), "clock")
@@ -58,7 +59,7 @@ func TestClockOutlivesTheProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "clock")
 	later := time.Now().Add(1000 * time.Hour)
 	for range 2 { // the second life saves over the first one's file
-		k := OpenClock(path, time.Time{})
+		k := OpenClock(path, time.Now())
 		k.synced = never
 		k.Learn(later)
 		if err := k.Save(); err != nil {
@@ -81,6 +82,64 @@ func TestClockOutlivesTheProcess(t *testing.T) {
 		if d := time.Since(OpenClock(path, time.Time{}).Now()).Abs(); d > time.Minute {
 			t.Errorf("a clock file of %q moves the clock by %v", broken, d)
 		}
+	}
+}
+
+// A false base station, or a modem with an empty battery, says 2028: as soon as the network tells the truth it counts, in
+// this life and in the next. Certificates are judged by this clock, so MQTT would else stay down for years.
+func TestFalseNetworkTimeIsNotKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "clock")
+	now := time.Now()
+	for life := range 3 {
+		k := OpenClock(path, now.Add(-24*time.Hour))
+		k.synced = never
+		k.Learn(now.Add(2 * 365 * 24 * time.Hour))
+		for range 2 {
+			if err := k.Save(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		k.Learn(now.Add(time.Hour))
+		if d := k.Now().Sub(now.Add(time.Hour)).Abs(); d > time.Minute || !k.Trusted() {
+			t.Fatalf("life %d: the true time is not believed after a false one: off by %v, trusted %v", life, d, k.Trusted())
+		}
+	}
+}
+
+// A kiosk whose network is its only clock, switched off for longer than a jump that is kept: what is kept goes on with
+// the time that is lived through, and does not stand still for ever.
+func TestKeptTimeGoesOnAfterALongPause(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "clock")
+	start := time.Now().Add(-365 * 24 * time.Hour)
+	k := OpenClock(path, start)
+	k.synced = never
+	k.Learn(time.Now().Add(time.Minute))
+	k.marked = k.marked.Add(-48 * time.Hour) // two days pass
+	if err := k.Save(); err != nil {
+		t.Fatal(err)
+	}
+	next := OpenClock(path, start)
+	if lived := next.floor.Sub(start).Round(time.Hour); lived != 48*time.Hour {
+		t.Errorf("after two days the kept time has moved by %v", lived)
+	}
+}
+
+// NTP takes back what the network alone had taught.
+func TestNTPCorrectsTheKeptTimeDownward(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "clock")
+	k := OpenClock(path, time.Now().Add(-time.Hour))
+	k.synced = never
+	k.Learn(time.Now().Add(40 * 24 * time.Hour))
+	if err := k.Save(); err != nil {
+		t.Fatal(err)
+	}
+	k.synced = func() bool { return true }
+	if err := k.Save(); err != nil {
+		t.Fatal(err)
+	}
+	k = OpenClock(path, time.Time{})
+	if d := time.Since(k.floor).Abs(); d > time.Minute {
+		t.Errorf("the kept time is off by %v after NTP", d)
 	}
 }
 

@@ -140,13 +140,8 @@ func (i *Inbox) binary(ctx context.Context, d pdu.Deliver) error {
 		}
 		return i.frame(ctx, d.Data)
 	}
-	// Its bytes are not kept: they are no report and may hold a number. If we die between the two calls, the relay finds
-	// an empty frame at start and counts it.
-	id, err := i.o.Outbox.StoreInbound(ctx, "quarantine", nil)
-	if err == nil {
-		err = i.o.Outbox.DropInbound(ctx, id, true)
-	}
-	if err != nil {
+	// Its bytes are not kept: they are no report and may hold a number. One call, so that a power cut leaves no row behind.
+	if err := i.o.Outbox.Quarantine(ctx); err != nil {
 		i.o.Log.Warn("a binary message from a stranger could not be counted", "error", err)
 	}
 	return nil

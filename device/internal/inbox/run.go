@@ -84,7 +84,7 @@ func (i *Inbox) forget(ctx context.Context) error {
 	case !i.o.Listing():
 		i.heard = time.Now()
 	case i.digests && time.Since(i.heard) > quietFor:
-		if err := i.o.Outbox.Forget(ctx, nil); err != nil {
+		if err := i.o.Outbox.Forget(ctx); err != nil {
 			return err
 		}
 		i.digests = false

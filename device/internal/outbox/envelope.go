@@ -60,8 +60,8 @@ func insert(ctx context.Context, tx *sql.Tx, s seal.Sealed, st State, urgent boo
 
 // Hold stores the sealed segment s of a villager's SMS, not to be sent before Replace or Release. digest is the SHA-256
 // of the inbound TPDU: a TPDU that was held before and not forgotten is a duplicate, and nothing is stored (the modem
-// lists a message again when its slot could not be freed). Words that nobody has read are urgent (taxonomy 3.2), so a
-// held segment is.
+// lists a message again when its slot could not be freed). Words that nobody has read are U1 (taxonomy 3.2), and only U0
+// races on all links: a segment that is released is not urgent here.
 func (o *Outbox) Hold(ctx context.Context, s seal.Sealed, digest []byte) (dup bool, err error) {
 	const doing = "store a message in"
 	if err := o.room(doing); err != nil {
@@ -76,16 +76,16 @@ func (o *Outbox) Hold(ctx context.Context, s seal.Sealed, digest []byte) (dup bo
 			dup = err == nil
 			return err
 		}
-		return insert(ctx, tx, s, Held, true)
+		return insert(ctx, tx, s, Held, false)
 	})
 	return dup && err == nil, err
 }
 
-// Forget drops the digest of a TPDU after its slot in the SIM is freed; nil drops all of them, once a listing has shown
-// that the SIM is empty. A digest of so few words could be guessed from, so it stays no longer than it must.
-func (o *Outbox) Forget(ctx context.Context, digest []byte) error {
-	return o.tx(ctx, "forget a message in", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM slot WHERE digest = ?1 OR ?1 IS NULL`, digest)
+// Forget drops the digests of all TPDUs, once the modem has shown that every slot is free. A digest of so few words could
+// be guessed from, so it stays no longer than it must.
+func (o *Outbox) Forget(ctx context.Context) error {
+	return o.tx(ctx, "forget messages in", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM slot`)
 		return err
 	})
 }
@@ -137,6 +137,26 @@ func (o *Outbox) Release(ctx context.Context, held []wire.ID) error {
 		}
 		return nil
 	})
+}
+
+// Drop erases held segments in which nothing is new: copies of what was already whole. What is no longer held stays, and
+// so do the digests, as the slots may be full.
+func (o *Outbox) Drop(ctx context.Context, held []wire.ID) error {
+	err := o.tx(ctx, "drop messages of", func(tx *sql.Tx) error {
+		for _, id := range held {
+			_, err := tx.ExecContext(ctx, `DELETE FROM envelope WHERE id = ? AND state = ?`, id[:], int(Held))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	// As in Replace: the next checkpoint cleans what this one can't.
+	_ = o.checkpoint()
+	return nil
 }
 
 // Due lists all that waits for an ack and is not held, oldest first. One that is Attempting is listed too: its attempt

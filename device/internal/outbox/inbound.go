@@ -56,6 +56,16 @@ func (o *Outbox) Inbound(ctx context.Context) ([]Inbound, error) {
 	return list, o.say("list inbound frames of", rows.Err())
 }
 
+// Quarantine counts something that was not what it claimed, and of which nothing is stored.
+func (o *Outbox) Quarantine(ctx context.Context) error {
+	return o.tx(ctx, "count a quarantined message in", func(tx *sql.Tx) error { return quarantine(ctx, tx) })
+}
+
+func quarantine(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, `UPDATE tally SET n = n + 1 WHERE name = 'quarantined'`)
+	return err
+}
+
 // DropInbound removes a frame that has been taken up; quarantined counts it as one that was not what it claimed.
 func (o *Outbox) DropInbound(ctx context.Context, id int64, quarantined bool) error {
 	return o.tx(ctx, "drop an inbound frame of", func(tx *sql.Tx) error {
@@ -65,7 +75,6 @@ func (o *Outbox) DropInbound(ctx context.Context, id int64, quarantined bool) er
 		if !quarantined {
 			return nil
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE tally SET n = n + 1 WHERE name = 'quarantined'`)
-		return err
+		return quarantine(ctx, tx)
 	})
 }

@@ -57,10 +57,7 @@ var life = func() []func(context.Context, *Outbox) error {
 	return []func(context.Context, *Outbox) error{
 		add(1), begin(1), end(1, NotSent), begin(1), end(1, Unknown),
 		hold(2), hold(3),
-		func(ctx context.Context, o *Outbox) error {
-			d := sha256.Sum256([]byte("tpdu2"))
-			return o.Forget(ctx, d[:])
-		},
+		func(ctx context.Context, o *Outbox) error { return o.Forget(ctx) },
 		func(ctx context.Context, o *Outbox) error {
 			s, _ := sealed(4, 4)
 			return o.Replace(ctx, []wire.ID{id(2), id(3)}, s, true)
@@ -72,6 +69,9 @@ var life = func() []func(context.Context, *Outbox) error {
 		},
 		ack(1),
 		func(ctx context.Context, o *Outbox) error { return o.DropInbound(ctx, 1, false) },
+		func(ctx context.Context, o *Outbox) error { return o.Quarantine(ctx) },
+		hold(7),
+		func(ctx context.Context, o *Outbox) error { return o.Drop(ctx, []wire.ID{id(7)}) },
 		hold(6),
 		func(ctx context.Context, o *Outbox) error { return o.Release(ctx, nil) },
 		ack(4), begin(5), begin(6), end(6, Accepted), ack(5), ack(6),
@@ -144,7 +144,7 @@ func TestKill(t *testing.T) {
 				t.Error("an attempt of the killed process is still open")
 			}
 			disk := files(t, path)
-			for k := 1; k <= 6; k++ {
+			for k := 1; k <= 7; k++ {
 				s, _ := sealed(k, k)
 				if _, err := o.Envelope(t.Context(), s.Envelope.ID()); err != nil && bytes.Contains(disk, s.Envelope[4:36]) {
 					t.Errorf("killed in step %d: the bytes of an erased envelope are on disk", n)

@@ -176,10 +176,6 @@ func TestHoldReplaceRelease(t *testing.T) {
 	if _, err := o.Envelope(ctx, a.Envelope.ID()); err != nil {
 		t.Fatal(err)
 	}
-	must(t, o.Forget(ctx, []byte("A")))
-	if hold(a, "A") { // a villager who sends the same words again
-		t.Fatal("a forgotten TPDU is a duplicate")
-	}
 	must(t, o.Replace(ctx, []wire.ID{a.Envelope.ID()}, report, true))
 	must(t, o.Release(ctx, nil))
 	got := states(t, o)
@@ -199,9 +195,59 @@ func TestHoldReplaceRelease(t *testing.T) {
 	if _, there := got[c.Envelope.ID()]; there || got[b.Envelope.ID()] != Awaiting || got[second.Envelope.ID()] != Queued {
 		t.Fatalf("after the second replace: %v", got)
 	}
-	must(t, o.Forget(ctx, nil))
-	if hold(again, "B") {
-		t.Fatal("forgetting all forgets all")
+	must(t, o.Forget(ctx))
+	if hold(again, "B") { // a villager who sends the same words again
+		t.Fatal("a forgotten TPDU is a duplicate")
+	}
+}
+
+// Words that nobody has read are not U0: they neither race on all links nor go before the reports that do.
+func TestReleasedSegmentsAreNotUrgent(t *testing.T) {
+	o := fresh(t)
+	for n := range 2 {
+		s, _ := sealed(n, 2)
+		_, err := o.Hold(t.Context(), s, []byte{byte(n)})
+		must(t, err)
+	}
+	must(t, o.Release(t.Context(), nil))
+	items, err := o.Due(t.Context())
+	must(t, err)
+	if len(items) != 2 || items[0].Urgent || items[1].Urgent {
+		t.Errorf("%+v", items)
+	}
+}
+
+// What only repeats other segments is erased, bytes and all, if it is still held; nothing else is.
+func TestDropErasesWhatIsHeld(t *testing.T) {
+	o := fresh(t)
+	ctx := t.Context()
+	var all []seal.Sealed
+	var ids []wire.ID
+	for n := range 4 {
+		s, _ := sealed(n, 2)
+		all, ids = append(all, s), append(ids, s.Envelope.ID())
+		if n == 3 {
+			must(t, o.Add(ctx, s, false))
+			continue
+		}
+		_, err := o.Hold(ctx, s, []byte{byte(n)})
+		must(t, err)
+	}
+	must(t, o.Release(ctx, ids[1:2]))
+	must(t, o.Drop(ctx, []wire.ID{ids[0], ids[1], ids[3], {1}}))
+	if got := states(t, o); len(got) != 2 || got[ids[1]] != Queued || got[ids[3]] != Queued {
+		t.Fatalf("after the drop: %v", got)
+	}
+	c, err := o.Counts(ctx)
+	must(t, err)
+	if c != (Counts{Waiting: 3}) { // the held one that nobody named is there, and no ack was counted
+		t.Errorf("counts %+v", c)
+	}
+	if bytes.Contains(files(t, o.path), all[0].Envelope[4:36]) {
+		t.Error("the bytes of a dropped segment are on disk")
+	}
+	if dup, err := o.Hold(ctx, all[0], []byte{0}); err != nil || !dup {
+		t.Errorf("the digest of a dropped segment is forgotten while its slot may be full: %v", err)
 	}
 }
 
@@ -350,6 +396,7 @@ func TestInbound(t *testing.T) {
 	}
 	must(t, o.DropInbound(ctx, ids[0], true))
 	must(t, o.DropInbound(ctx, ids[1], false))
+	must(t, o.Quarantine(ctx))
 	must(t, o.Close())
 	o = open(t, o.path)
 	list, err := o.Inbound(ctx)
@@ -359,7 +406,7 @@ func TestInbound(t *testing.T) {
 	}
 	c, err := o.Counts(ctx)
 	must(t, err)
-	if c != (Counts{Quarantined: 1}) {
+	if c != (Counts{Quarantined: 2}) {
 		t.Errorf("counts %+v", c)
 	}
 	_, err = o.db.Exec(`INSERT INTO inbound (kind, body) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) SELECT 'x', x'00' FROM n`, MaxInbound)

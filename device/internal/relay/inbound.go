@@ -25,19 +25,19 @@ func (r *Relay) Deliver(ctx context.Context, frame []byte) error {
 	return nil
 }
 
-// takeInbound applies the frames that are stored, those of the process before included.
+// takeInbound applies the frames that are stored, those of the process before included. A row of another kind is nobody's
+// frame: it goes to the quarantine's count too, or enough of them would leave no room for an ack.
 func (r *Relay) takeInbound(ctx context.Context) error {
 	frames, err := r.box.Inbound(ctx)
 	if err != nil {
 		return err
 	}
 	for _, f := range frames {
-		if f.Kind != kindFrame {
-			continue
-		}
-		ok, err := r.apply(ctx, f)
-		if err != nil {
-			return err
+		ok := false
+		if f.Kind == kindFrame {
+			if ok, err = r.apply(ctx, f); err != nil {
+				return err
+			}
 		}
 		if !ok {
 			r.log.Info("an inbound frame was quarantined")

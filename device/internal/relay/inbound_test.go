@@ -61,7 +61,7 @@ func TestDeliverStoresBeforeParsing(t *testing.T) {
 	_, tok := g.add(1, false)
 	must(t, g.relay.Deliver(t.Context(), []byte("garbage")))
 	g.ack(tok)
-	other, err := g.box.StoreInbound(t.Context(), "another's", []byte{1})
+	_, err := g.box.StoreInbound(t.Context(), "an older program's", []byte{1}) // would take a frame's place for ever
 	must(t, err)
 	in, err := g.box.Inbound(t.Context())
 	must(t, err)
@@ -69,15 +69,12 @@ func TestDeliverStoresBeforeParsing(t *testing.T) {
 		t.Fatalf("stored %d frames, counts %+v", len(in), g.counts())
 	}
 	g.restart(slow)
-	g.until("what was stored is applied", func() bool { return g.counts() == outbox.Counts{Acked: 1, Quarantined: 1} })
+	g.until("what was stored is applied", func() bool { return g.counts() == outbox.Counts{Acked: 1, Quarantined: 2} })
 	g.until("the frames are dropped", func() bool {
 		in, err = g.box.Inbound(t.Context())
 		must(t, err)
-		return len(in) == 1
+		return len(in) == 0
 	})
-	if in[0].ID != other {
-		t.Error("the relay took up a row that is not its own")
-	}
 	must(t, g.box.Close())
 	if err := g.relay.Deliver(t.Context(), []byte{1}); err == nil {
 		t.Error("a frame that could not be stored was acknowledged")

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -50,7 +51,7 @@ type record struct {
 	joined []wire.ID      // parts that are recorded already and waited for these
 	open   *triage.Report // opens a case, or joins that of the message; nil = the parts wait
 	late   bool           // open joins the case of the report parts[0].Message
-	aside  bool           // joined wait for nothing any more: they are copies
+	of     *Part          // joined wait for nothing any more: they are copies of this one
 }
 
 func (in *Intake) newBatch() *batch {
@@ -157,14 +158,28 @@ func (b *batch) write(ctx context.Context, tx Tx) error {
 }
 
 func (r record) write(ctx context.Context, tx Tx, desk *triage.Desk) error {
+	home := ""
+	if r.late {
+		var err error
+		switch home, err = tx.CaseOf(ctx, r.parts[0].Message); {
+		case errors.Is(err, triage.ErrNoCase):
+			// What it should join was never opened. It opens a case itself: nobody may be kept waiting by a fault of ours.
+			for i := range r.parts {
+				r.parts[i].Message = r.parts[i].Report
+			}
+		case err != nil:
+			return err
+		}
+	}
 	for _, p := range r.parts {
 		if _, err := tx.Add(ctx, p); err != nil {
 			return err
 		}
 	}
-	if r.aside {
+	if r.of != nil {
+		// Each has a report of its own that no officer sees, so that no report of the message shows more than before.
 		for _, id := range r.joined {
-			if err := tx.Assign(ctx, []wire.ID{id}, id, id); err != nil {
+			if err := tx.Assign(ctx, []wire.ID{id}, id, r.of.Message); err != nil {
 				return err
 			}
 		}
@@ -180,11 +195,7 @@ func (r record) write(ctx context.Context, tx Tx, desk *triage.Desk) error {
 		return err
 	}
 	open := *r.open
-	if r.late {
-		if open.Case, err = tx.CaseOf(ctx, r.parts[0].Message); err != nil {
-			return err
-		}
-	}
+	open.Case = home
 	// The desk's Open may be repeated: a case that is there for this report stays the only one (invariant 6).
 	_, _, err = desk.Open(ctx, open)
 	return err

@@ -54,7 +54,7 @@ func (b *batch) message(ctx context.Context, r Raw, tpdu []byte) error {
 		switch {
 		case err != nil:
 			return err
-		case copied:
+		case copied != nil:
 			b.done = append(b.done, r.ID)
 			b.count(LinkSMS, ReasonDuplicate)
 			return nil
@@ -156,7 +156,7 @@ func (b *batch) segment(ctx context.Context, dev *device, p Part, s wire.Segment
 	if err != nil {
 		return err
 	}
-	if copied {
+	if copied != nil {
 		b.copied(p)
 		return nil
 	}
@@ -249,15 +249,15 @@ func (in *Intake) resume(ctx context.Context) error {
 const maxSpread = 10 * time.Minute
 
 // placed says what d is beside the messages that were opened before: a copy of one of their segments that the network
-// stamped anew, or a segment of theirs that came late, or nothing. Both have the same sender, reference and total, and
+// stamped anew, or a segment of theirs that came late, or nothing. It returns that segment, or one of that message. Both have the same sender, reference and total, and
 // time stamps that are near.
-func (b *batch) placed(ctx context.Context, group wire.ID, d pdu.Deliver, received time.Time) (late *Part, copied bool, err error) {
+func (b *batch) placed(ctx context.Context, group wire.ID, d pdu.Deliver, received time.Time) (late, copied *Part, err error) {
 	if group == (wire.ID{}) {
-		return nil, false, nil
+		return nil, nil, nil
 	}
 	parts, err := b.in.cfg.Store.Group(ctx, group, received.Add(-lateFor))
 	if err != nil {
-		return nil, false, err
+		return nil, nil, err
 	}
 	taken := map[wire.ID]bool{} // by message: d does not fit
 	for i := range parts {
@@ -267,7 +267,7 @@ func (b *batch) placed(ctx context.Context, group wire.ID, d pdu.Deliver, receiv
 		}
 		tpdu, err := b.in.openSMS(ctx, *p)
 		if err != nil {
-			return nil, false, err
+			return nil, nil, err
 		}
 		held, err := pdu.DecodeDeliver(tpdu)
 		near := !d.SCTS.IsZero() && !held.SCTS.IsZero() && d.SCTS.Sub(held.SCTS).Abs() <= maxSpread
@@ -276,7 +276,7 @@ func (b *batch) placed(ctx context.Context, group wire.ID, d pdu.Deliver, receiv
 			taken[p.Message] = true
 		case held.Concat.Seq == d.Concat.Seq:
 			if bytes.Equal(held.Data, d.Data) {
-				return nil, true, nil
+				return nil, p, nil
 			}
 			taken[p.Message] = true
 		}
@@ -284,10 +284,10 @@ func (b *batch) placed(ctx context.Context, group wire.ID, d pdu.Deliver, receiv
 	}
 	for i := range parts {
 		if p := &parts[i]; p.Report != (wire.ID{}) && !taken[p.Message] {
-			return p, false, nil
+			return p, nil, nil
 		}
 	}
-	return nil, false, nil
+	return nil, nil, nil
 }
 
 // expire opens the cases of messages whose missing segments have not come within the patience: what is there is read now,
@@ -312,10 +312,14 @@ func (in *Intake) expire(ctx context.Context) error {
 			if set, err = b.fresh(ctx, set, func(p pdu.Part) (wire.ID, time.Time) {
 				q := p.Key.(*Part)
 				return q.Group, q.Received
-			}, func(p pdu.Part) {
-				id := p.Key.(*Part).ID
-				b.count(p.Key.(*Part).Link, ReasonDuplicate)
-				b.records = append(b.records, record{joined: []wire.ID{id}, aside: true})
+			}, func(p pdu.Part, of *Part) {
+				rec := record{of: of}
+				for _, k := range append([]any{p.Key}, p.Also...) {
+					q := k.(*Part)
+					b.count(q.Link, ReasonDuplicate)
+					rec.joined = append(rec.joined, q.ID)
+				}
+				b.records = append(b.records, rec)
 			}); err != nil {
 				return err
 			}
@@ -340,7 +344,7 @@ func (b *batch) partial(ctx context.Context, set []pdu.Part, now time.Time) erro
 	set, err := b.fresh(ctx, set, func(p pdu.Part) (wire.ID, time.Time) {
 		w := p.Key.(*waiting)
 		return w.group, w.received
-	}, func(p pdu.Part) {
+	}, func(p pdu.Part, _ *Part) {
 		b.finish([]pdu.Part{p})
 		b.count(LinkSMS, ReasonDuplicate)
 	})
@@ -351,8 +355,8 @@ func (b *batch) partial(ctx context.Context, set []pdu.Part, now time.Time) erro
 }
 
 // fresh returns the parts of an incomplete set that are no copies of what was opened since they came, and hands the copies
-// to drop.
-func (b *batch) fresh(ctx context.Context, set []pdu.Part, of func(pdu.Part) (wire.ID, time.Time), drop func(pdu.Part)) ([]pdu.Part, error) {
+// to drop, each with what it is a copy of.
+func (b *batch) fresh(ctx context.Context, set []pdu.Part, of func(pdu.Part) (wire.ID, time.Time), drop func(p pdu.Part, of *Part)) ([]pdu.Part, error) {
 	var left []pdu.Part
 	for _, p := range set {
 		group, received := of(p)
@@ -360,8 +364,8 @@ func (b *batch) fresh(ctx context.Context, set []pdu.Part, of func(pdu.Part) (wi
 		if err != nil {
 			return nil, err
 		}
-		if copied {
-			drop(p)
+		if copied != nil {
+			drop(p, copied)
 		} else {
 			left = append(left, p)
 		}

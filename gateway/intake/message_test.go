@@ -202,6 +202,62 @@ func TestRelayedSegmentsThatStayIncomplete(t *testing.T) {
 	}
 }
 
+// A copy that the network stamped anew belongs to the message that it copies. It has no case of its own, so that a late
+// segment must not be sent home to it.
+func TestRelayedCopyStampedAnewIsNoHomeForLateSegments(t *testing.T) {
+	r := newRig(t)
+	p := tpdus(t, villager, long, noon, 7)
+	again, oncemore := tpdus(t, villager, long, noon.Add(9*time.Minute), 7), tpdus(t, villager, long, noon.Add(8*time.Minute), 7)
+	for _, tpdu := range [][]byte{p[0], p[1], p[2], again[0], oncemore[0]} { // one batch
+		r.mqtt(d1, r.seal(1, seg(tpdu)).Envelope)
+	}
+	r.drain()
+	r.pass(61 * time.Minute)
+	r.sweep()
+	first, _ := r.one()
+	if n := r.counts()["mqtt duplicate"]; n != 2 {
+		t.Errorf("%d copies were counted", n)
+	}
+	if waiting, err := r.store.Group(t.Context(), wire.ID{}, time.Time{}); err != nil || len(waiting) != 0 {
+		t.Errorf("%d copies still wait, %v", len(waiting), err)
+	}
+	other := strings.Repeat("Một tin khác hẳn. ", 10)
+	r.mqtt(d1, r.seal(1, seg(tpdus(t, villager, other, noon.Add(12*time.Minute), 7)[1])).Envelope)
+	r.drain()
+	r.restart()
+	r.pass(61 * time.Minute)
+	r.sweep()
+	cs := r.cases()
+	if len(cs) != 2 || cs[0].Number != first.Number || cs[0].Reports != 1 {
+		t.Fatalf("the cases are %+v", cs)
+	}
+	for _, c := range cs {
+		for _, content := range r.contents(c.Number) {
+			if got := content.Draft.Text.Reveal(); strings.Contains(got, "Cô giáo") == strings.Contains(got, "khác hẳn") {
+				t.Errorf("%s mixes two messages: %q", c.Number, got)
+			}
+		}
+	}
+}
+
+// A part whose message has no case is a fault of ours; what comes late to it opens a case of its own.
+func TestLatePartOfAMessageWithoutACaseOpensOne(t *testing.T) {
+	r := newRig(t)
+	p := tpdus(t, villager, long, noon, 7)
+	s := r.seal(1, seg(p[0]))
+	r.mqtt(d1, s.Envelope)
+	r.drain()
+	id := s.Envelope.ID()
+	must(t, r.store.Update(t.Context(), func(tx intake.Tx) error { return tx.Assign(t.Context(), []wire.ID{id}, id, id) }))
+	r.restart()
+	r.mqtt(d1, r.seal(1, seg(p[1])).Envelope)
+	r.drain()
+	_, content := r.one()
+	if got := content[0].Draft.Text.Reveal(); got == "" || strings.HasPrefix(got, "Cô giáo") || !content[0].Partial {
+		t.Errorf("an officer reads %q", got)
+	}
+}
+
 func TestSingleRelayedSegmentOpensItsCaseAtOnce(t *testing.T) {
 	r := newRig(t)
 	r.mqtt(d1, r.seal(1, seg(tpdus(t, villager, "Cuu chau", noon, 1)[0])).Envelope)

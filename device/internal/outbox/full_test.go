@@ -63,7 +63,14 @@ func tmpfs(t *testing.T, size string) string {
 
 // A full disk refuses new reports and keeps what it has; what it has still goes out, and the acks make room again.
 func TestFullDiskStillSends(t *testing.T) {
-	o := open(t, filepath.Join(tmpfs(t, "6m"), "outbox.db"))
+	// Of several sizes: what the journal holds when the disk is full is a matter of chance.
+	for _, size := range []string{"3m", "5m", "5500k", "6m", "8m"} {
+		t.Run(size, func(t *testing.T) { fullDiskStillSends(t, tmpfs(t, size)) })
+	}
+}
+
+func fullDiskStillSends(t *testing.T, dir string) {
+	o := open(t, filepath.Join(dir, "outbox.db"))
 	ctx := t.Context()
 	must(t, o.CanStore(ctx))
 	stored, tokens := fill(t, o)
@@ -73,6 +80,12 @@ func TestFullDiskStillSends(t *testing.T) {
 	}
 	if _, err := o.Hold(ctx, stored[0], []byte("A")); !errors.Is(err, ErrFull) {
 		t.Fatalf("hold: %v", err)
+	}
+	// A day without an ack: the attempts go on.
+	for n := range 1500 {
+		a, err := o.BeginAttempt(ctx, stored[n%len(stored)].Envelope.ID(), "mqtt")
+		must(t, err)
+		must(t, o.EndAttempt(ctx, a, Unknown))
 	}
 	for i, s := range stored {
 		a, err := o.BeginAttempt(ctx, s.Envelope.ID(), "mqtt")
@@ -98,13 +111,7 @@ func TestDiskFilledByOthers(t *testing.T) {
 	o.reserve = 0
 	s, _ := sealed(-1, 3)
 	must(t, o.Add(t.Context(), s, false))
-	f, err := os.Create(filepath.Join(dir, "log"))
-	must(t, err)
-	for chunk := 1 << 20; chunk > 0; chunk /= 2 {
-		for err = nil; err == nil; {
-			_, err = f.Write(make([]byte, chunk))
-		}
-	}
+	f := takeAll(t, dir)
 	var refused int
 	for n := range 400 { // the journal's last page takes a few
 		s, _ := sealed(n, 100)
@@ -117,12 +124,75 @@ func TestDiskFilledByOthers(t *testing.T) {
 		}
 	}
 	intact(t, o, []seal.Sealed{s})
-	must(t, f.Close())
-	must(t, os.Remove(f.Name()))
+	must(t, os.Remove(f))
 	late, _ := sealed(-2, 3)
 	must(t, o.Add(t.Context(), late, false))
 	must(t, o.Close())
 	intact(t, open(t, o.path), []seal.Sealed{s, late})
+}
+
+// takeAll writes a file until the disk has no free byte, and returns its name.
+func takeAll(t *testing.T, dir string) string {
+	t.Helper()
+	f, err := os.CreateTemp(dir, "log")
+	must(t, err)
+	for chunk := 1 << 20; chunk > 0; chunk /= 2 {
+		for err = nil; err == nil; {
+			_, err = f.Write(make([]byte, chunk))
+		}
+	}
+	must(t, f.Close())
+	return f.Name()
+}
+
+// A kiosk that starts on a disk without a free byte opens its outbox all the same, and sends what waits there: the
+// ballast gives way. When there is room again, the ballast is there for the next time.
+func TestOpenOnAFullDisk(t *testing.T) {
+	dir := tmpfs(t, "6m")
+	path := filepath.Join(dir, "outbox.db")
+	ctx := t.Context()
+	o := open(t, path)
+	s, tok := sealed(1, 3)
+	must(t, o.Add(ctx, s, false))
+	must(t, o.Close())
+	for range 2 {
+		log := takeAll(t, dir)
+		o = open(t, path)
+		intact(t, o, []seal.Sealed{s})
+		for range 500 {
+			a, err := o.BeginAttempt(ctx, s.Envelope.ID(), "mqtt")
+			must(t, err)
+			must(t, o.EndAttempt(ctx, a, Accepted))
+		}
+		if err := o.CanStore(ctx); !errors.Is(err, ErrFull) {
+			t.Fatalf("a full outbox says it can store: %v", err)
+		}
+		must(t, os.Remove(log))
+		must(t, o.CanStore(ctx)) // the look that health takes
+		must(t, o.Close())
+	}
+	takeAll(t, dir)
+	o = open(t, path)
+	in, err := o.StoreInbound(ctx, "frame", tok[:])
+	must(t, err)
+	if _, found, err := o.Acked(ctx, tok.Hash()); err != nil || !found {
+		t.Fatal(found, err)
+	}
+	must(t, o.DropInbound(ctx, in, false))
+}
+
+// Where not even the ballast helps, the sentence says what to do now: nothing goes out of a kiosk that does not start.
+func TestOpenOnAFullDiskWithoutBallastSaysWhatToDo(t *testing.T) {
+	dir := tmpfs(t, "6m")
+	takeAll(t, dir)
+	_, err := Open(filepath.Join(dir, "outbox.db"))
+	if !errors.Is(err, ErrFull) || !strings.Contains(err.Error(), "start the kiosk again") {
+		t.Fatalf("opened with %v", err)
+	}
+	if strings.Contains(err.Error(), "still goes out") {
+		t.Errorf("it says that reports go out: %v", err)
+	}
+	t.Log(err)
 }
 
 // The same as far as SQLite is concerned, for machines where no disk can be mounted.

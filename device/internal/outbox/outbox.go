@@ -6,6 +6,7 @@ package outbox
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -44,20 +45,29 @@ type Outbox struct {
 	db      *sql.DB
 	lock    *os.File // flock: one process per outbox
 	reserve int64    // see the constant; tests change it
+	opened  bool     // written by Open alone
 }
 
 // Open opens the outbox at path or makes a new one (mode 0600, in a folder that exists). What an earlier process left
 // open is settled here, by the statement that ends an attempt every day: its attempts count as perhaps sent (invariant 7).
+// On a full disk the ballast gives way, so that what waits still goes out.
 func Open(path string) (*Outbox, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("outbox path: %w", err)
 	}
 	o := &Outbox{path: path, reserve: reserve}
-	if err := o.open(); err != nil {
+	err = o.open()
+	if errors.Is(err, ErrFull) && o.dropBallast() {
+		o.Close()
+		err = o.open()
+	}
+	if err != nil {
 		o.Close()
 		return nil, err
 	}
+	o.opened = true
+	o.keepBallast()
 	return o, nil
 }
 
@@ -85,9 +95,7 @@ func (o *Outbox) open() (err error) {
 		"_busy_timeout":  {"5000"},
 		"_txlock":        {"immediate"},
 	}.Encode()}
-	if o.db, err = sql.Open("sqlite3", dsn.String()); err != nil {
-		return o.say("open", err)
-	}
+	o.db = sql.OpenDB(connector(dsn.String()))
 	o.db.SetMaxOpenConns(1)
 	if err := o.migrate(); err != nil {
 		return err
@@ -103,6 +111,23 @@ func (o *Outbox) open() (err error) {
 	}
 	return o.sync()
 }
+
+// connector makes each connection with its journal kept short: the DSN has no word for that.
+type connector string
+
+// maxJournal is the journal's size, in pages of 4 KiB, at which it is moved into the file. What is in the journal needs
+// its room a second time then, and on a full disk the reserve must hold that: at SQLite's own 1000 pages it did not, and
+// the journal grew over the reserve until nothing could be sent.
+const maxJournal = 64
+
+func (c connector) Connect(context.Context) (driver.Conn, error) {
+	return (&sqlite3.SQLiteDriver{ConnectHook: func(conn *sqlite3.SQLiteConn) error {
+		_, err := conn.Exec(fmt.Sprintf(`PRAGMA wal_autocheckpoint = %d`, maxJournal), nil)
+		return err
+	}}).Open(string(c))
+}
+
+func (c connector) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 
 // sync puts the file and its name on stable storage: a report in a file without a name is lost with the power.
 func (o *Outbox) sync() error {
@@ -166,6 +191,9 @@ func (o *Outbox) say(doing string, err error) error {
 		return nil
 	}
 	next, kind := classify(err)
+	if kind == ErrFull && !o.opened {
+		next = startAgain
+	}
 	if kind == nil {
 		return fmt.Errorf("outbox: %s: %w", doing, err)
 	}
@@ -175,9 +203,15 @@ func (o *Outbox) say(doing string, err error) error {
 	return fmt.Errorf("outbox: %s %s: %w (%w); %s", doing, o.path, kind, err, next)
 }
 
+// What to do about ErrFull.
+const (
+	stillSends = "free some space: what is stored is kept and still goes out"
+	startAgain = "free 1 MiB at least and start the kiosk again: what is stored is kept, and goes out then"
+)
+
 func classify(err error) (next string, kind error) {
 	const (
-		full     = "free some space: what is stored is kept and still goes out"
+		full     = stillSends
 		corrupt  = "stop the kiosk, move the file aside and keep it, then start again"
 		busy     = "only one kiosk process may use it: stop the other one"
 		readOnly = "check that the folder exists, belongs to the kiosk's user and that the disk is mounted for writing"
@@ -225,12 +259,15 @@ func (o *Outbox) room(doing string) error {
 		return o.say(doing, err)
 	}
 	if free := int64(st.Bavail) * int64(st.Bsize); free < o.reserve {
-		return o.say(doing, fmt.Errorf("%w: %d bytes are free and the last %d are kept for sending", ErrFull, free, o.reserve))
+		// How much is free stays unsaid: it changes with each look, and one and the same trouble is logged once.
+		return o.say(doing, fmt.Errorf("%w: the last %d bytes are kept for sending", ErrFull, o.reserve))
 	}
 	return nil
 }
 
-// CanStore tells whether a report could be stored now: nil, or the sentence that says why not. It writes nothing.
+// CanStore tells whether a report could be stored now: nil, or the sentence that says why not. Where there is room again
+// it lays the ballast in again, and it writes nothing else. Call it from time to time, never because of a report: the
+// ballast's file shows when.
 func (o *Outbox) CanStore(ctx context.Context) error {
 	if err := unix.Access(o.path, unix.W_OK); err != nil {
 		return o.say("write", err)
@@ -238,6 +275,7 @@ func (o *Outbox) CanStore(ctx context.Context) error {
 	if err := o.room("write"); err != nil {
 		return err
 	}
+	o.keepBallast()
 	var n int
 	return o.say("read", o.db.QueryRowContext(ctx, `SELECT n FROM tally WHERE name='acked'`).Scan(&n))
 }

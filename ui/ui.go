@@ -229,7 +229,8 @@ func (u *UI) submit(attempt uint32, d report.Draft) {
 		if err != nil {
 			// Cut off in the middle, the report may be stored nevertheless: an unknown outcome (invariant 7).
 			unsure := ctx.Err() != nil
-			u.o.Log.Error("submit failed", "err", err, "unsure", unsure)
+			// Debug: a line with a time would tell when somebody stood at the screen.
+			u.o.Log.Debug("submit failed", "err", err, "unsure", unsure)
 			u.post(flow.Refused{Attempt: attempt, Unsure: unsure})
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -165,7 +166,13 @@ func TestEveryTapAnswersWhileSending(t *testing.T) {
 }
 
 func TestNotStored(t *testing.T) {
-	bubble(t, Options{}, func(r *rig) {
+	var log bytes.Buffer
+	defer func() {
+		if log.Len() > 0 {
+			t.Errorf("the log tells when somebody stood at the screen: %s", &log)
+		}
+	}()
+	bubble(t, Options{Log: slog.New(slog.NewTextHandler(&log, nil))}, func(r *rig) {
 		r.click("home.tell", "speaker.self", "what.V1", "now.send")
 		r.kiosk.answer <- errors.New("disk full")
 		r.settle()

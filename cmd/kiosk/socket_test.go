@@ -110,9 +110,18 @@ func TestDeviceProcessMayBeStartedAnew(t *testing.T) {
 	}
 }
 
-func TestRefusalIsTold(t *testing.T) {
+// A line with a time for each refused report would tell, on a full disk, when somebody stood at the screen.
+func TestRefusalIsToldToTheScreenAndNotToTheLog(t *testing.T) {
 	path := socketPath(t)
-	defer serving(t, path, &fake{err: errors.New("no room on the disk")}, nil)()
+	var log bytes.Buffer
+	stop := serving(t, path, &fake{err: errors.New("no room on the disk")}, func(s *server) {
+		s.log = slog.New(slog.NewTextHandler(&log, nil))
+	})
+	defer func() {
+		if stop(); log.Len() > 0 {
+			t.Errorf("the log tells of a try: %s", &log)
+		}
+	}()
 	if _, err := newClient(path).Submit(t.Context(), report.Draft{Text: report.Words("canary")}); err == nil ||
 		!strings.Contains(err.Error(), "no room on the disk") || strings.Contains(err.Error(), "canary") {
 		t.Error(err)

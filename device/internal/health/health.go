@@ -54,6 +54,8 @@ type Health struct {
 
 	mu    sync.Mutex // guards state; held for a copy only, so that the screen never waits
 	state State
+
+	told error // what the last look found of CanStore; only look
 }
 
 // New starts nothing. Until Run has looked, State trusts the outbox, which has just been opened.
@@ -66,7 +68,8 @@ func (h *Health) State() State {
 	return h.state
 }
 
-// Refused tells that a report could not be stored just now. State says so at once, until the next look.
+// Refused tells that a report could not be stored just now. State says so at once, until the next look; the log does not,
+// as a line with a time would tell when somebody stood at the screen.
 func (h *Health) Refused(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -142,9 +145,10 @@ func (h *Health) look(ctx context.Context) error {
 		h.o.Log.Debug("the time is not kept for the next start", "error", err)
 	}
 	h.mu.Lock()
-	was := h.state.CanStore
 	h.state = s
 	h.mu.Unlock()
+	was := h.told
+	h.told = s.CanStore
 	switch {
 	case s.CanStore != nil && was == nil:
 		h.o.Log.Error("reports can't be stored", "error", s.CanStore)

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -238,6 +239,30 @@ func TestWatchdogIsFedOnlyWhileTheOutboxAnswers(t *testing.T) {
 		if s == "STOPPING=1" {
 			return
 		}
+	}
+}
+
+// The log tells what the looks find. What a report's refusal says meanwhile is for the screen: a line at that moment, or at
+// the look after it, would tell when somebody stood there.
+func TestRefusedReportIsNotInTheLog(t *testing.T) {
+	op := options(t, open(t))
+	var log bytes.Buffer
+	op.Log = slog.New(slog.NewTextHandler(&log, nil))
+	h := New(op)
+	h.Refused(errors.New("no room"))
+	if h.State().CanStore == nil {
+		t.Error("the screen is not told at once")
+	}
+	if err := h.look(t.Context()); err != nil || log.Len() > 0 {
+		t.Errorf("%v; the log says: %s", err, &log)
+	}
+	op.Outbox.Close()
+	h.Refused(errors.New("no room"))
+	for range 3 {
+		_ = h.look(t.Context())
+	}
+	if n := strings.Count(log.String(), "reports can't be stored"); n != 1 {
+		t.Errorf("what the looks found is told %d times", n)
 	}
 }
 

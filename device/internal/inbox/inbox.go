@@ -79,7 +79,7 @@ var errNoFrames = errors.New("inbox: the SMS link is not running")
 
 // Receive stores one inbound TPDU. Only after it has returned nil may the modem free the slot: if we die before, the
 // modem lists the message again; if we die after, it is in the outbox. A TPDU that comes twice, for whatever reason, is
-// stored once.
+// stored once; one without a time stamp may come again once the slots are free.
 func (i *Inbox) Receive(ctx context.Context, tpdu []byte) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -94,7 +94,10 @@ func (i *Inbox) Receive(ctx context.Context, tpdu []byte) error {
 		return i.binary(ctx, d)
 	}
 	digest := sha256.Sum256(tpdu)
-	if at, ok := i.seen[digest]; ok && time.Since(at) < seenFor {
+	// Without a time stamp the same words are the same bytes: a second cry for help. Such a message is known by its slot's
+	// digest only.
+	stamped := !d.SCTS.IsZero()
+	if at, ok := i.seen[digest]; ok && stamped && time.Since(at) < seenFor {
 		return nil
 	}
 	if len(tpdu) > maxTPDU {
@@ -111,7 +114,9 @@ func (i *Inbox) Receive(ctx context.Context, tpdu []byte) error {
 	// The sealed message is on disk. If we die now, the next start lets it go out as it is, and the modem's copy is known
 	// by its digest.
 	i.digests = true
-	i.remember(digest)
+	if stamped {
+		i.remember(digest)
+	}
 	if dup {
 		return nil // stored in an earlier life, which could not free the slot
 	}

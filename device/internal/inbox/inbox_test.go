@@ -268,6 +268,65 @@ func TestMissingSegmentLetsTheOthersGo(t *testing.T) {
 	k.expect(0, 1)
 }
 
+// A handset that missed its confirmation sends a segment again, and the network stamps it anew: let go, it would be a
+// second case at the gateway.
+func TestSegmentStampedAnewIsNoSecondReport(t *testing.T) { // invariant 6
+	k := newKiosk(t)
+	k.Inbox.o.HoldFor = -time.Second // what is asked for when nothing more comes
+	r := reader{inbox: k.Inbox, joiner: pdu.NewJoiner(4), handle: k.replace}
+	sent := time.Now()
+	take := func(seq uint8, text string, stamp time.Time) {
+		t.Helper()
+		coding, data := pdu.EncodeText(text)
+		k.receive(encode(t, pdu.Deliver{
+			From: address(t, villager), Coding: coding, Data: data, SCTS: stamp, Concat: &pdu.Concat{Ref: 7, Total: 2, Seq: seq},
+		}))
+		p, _ := k.next()
+		if err := r.read(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect := func(due int) {
+		t.Helper()
+		if err := r.expire(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if h, d := k.waiting(); h != 0 || d != due {
+			t.Fatalf("%d held, %d due, want %d", h, d, due)
+		}
+	}
+	take(1, "Bố em đánh mẹ, ", sent)
+	take(2, "em sợ lắm", sent)
+	take(1, "Bố em đánh mẹ, ", sent.Add(3*time.Minute))
+	take(1, "Bố em đánh mẹ, ", sent.Add(4*time.Minute))
+	expect(1)
+	if _, ok := k.bodies()[0].(wire.Report); !ok {
+		t.Error("the report is gone")
+	}
+	take(1, "Bố em đánh mẹ, ", sent.Add(2*time.Hour)) // half of another message
+	expect(2)
+}
+
+// Two cries of the same words with no time stamp that can be read are the same bytes, and still two.
+func TestSameWordsWithoutATimeStampAreTwoReports(t *testing.T) {
+	k := newKiosk(t)
+	coding, data := pdu.EncodeText("cứu")
+	unstamped := encode(t, pdu.Deliver{From: address(t, villager), Coding: coding, Data: data})
+	for name, tpdu := range map[string][]byte{"no time stamp": unstamped, "cut short": unstamped[:9]} {
+		before, _ := k.waiting()
+		k.receive(tpdu)
+		k.receive(tpdu) // its slot, once more
+		k.Inbox.heard = time.Now().Add(-2 * quietFor)
+		if err := k.Inbox.forget(t.Context()); err != nil { // by now every slot is free
+			t.Fatal(err)
+		}
+		k.receive(tpdu)
+		if after, _ := k.waiting(); after != before+2 {
+			t.Errorf("%s: stored %d times", name, after-before)
+		}
+	}
+}
+
 func TestWhatCannotBeReadGoesOutAsItIs(t *testing.T) {
 	for name, tpdu := range map[string][]byte{
 		"cut short":   {0x04, 0x0B, 0x91},

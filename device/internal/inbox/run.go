@@ -128,11 +128,17 @@ func (r *reader) read(ctx context.Context, p part) error {
 	return nil
 }
 
-// expire lets go what has waited too long for its missing segments.
+// expire lets go what has waited too long for its missing segments. Copies of what was whole already are erased instead:
+// the gateway, which sees none of the segments that the report was made of, would open a second case for them.
 func (r *reader) expire(ctx context.Context) error {
 	for _, parts := range r.joiner.Expire(time.Now(), r.inbox.o.HoldFor) {
 		defer wipe(parts)
-		if err := r.release(ctx, held(parts)); err != nil {
+		end := r.release
+		if parts[0].Repeat {
+			// If we die before, the next start lets them go.
+			end = r.inbox.o.Outbox.Drop
+		}
+		if err := end(context.WithoutCancel(ctx), held(parts)); err != nil {
 			return err
 		}
 	}

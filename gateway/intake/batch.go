@@ -17,6 +17,7 @@ const (
 	ReasonWrongDevice = "wrong-device"   // the certificate that brought it is another device's
 	ReasonUnknown     = "unknown-device" // no device with its index is enrolled
 	ReasonUnknownKey  = "unknown-key"    // sealed to an identity or with a device key that is not in use
+	ReasonDeviceKey   = "device-key"     // what is stored of its device does not open with this identity: enrol that device anew
 	ReasonForged      = "forged"         // it does not open: changed on the way, or not by the device that it names
 	ReasonUnreadable  = "unreadable"     // it opens, and what is in it can't be read: of a newer version
 	ReasonReplayed    = "replayed"       // a copy that came from another number than the device's

@@ -66,7 +66,10 @@ func (b *batch) frame(ctx context.Context, f frame) error {
 		return refuse(ReasonWrongDevice)
 	}
 	dev, err := b.device(ctx, h.Device)
-	if err != nil {
+	switch {
+	case errors.Is(err, errLocked):
+		return refuse(ReasonDeviceKey)
+	case err != nil:
 		return err
 	}
 	if dev == nil {

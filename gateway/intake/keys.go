@@ -34,6 +34,7 @@ type keys struct {
 	mu   sync.Mutex // guards psks and numbers; officers open reports beside work
 	psks map[uint32]cached
 	nums map[uint32]cached
+	told map[uint32]bool // devices of which it was logged that they don't open
 }
 
 // cached is an opened secret beside the sealed one that it came from: a device that is enrolled anew has another.
@@ -47,8 +48,12 @@ func newKeys(id seal.Identity) (*keys, error) {
 	defer clear(secret)
 	m := hmac.New(sha256.New, secret)
 	m.Write([]byte("langnghe intake marks v1"))
-	return &keys{identity: id, mark: m.Sum(nil), psks: map[uint32]cached{}, nums: map[uint32]cached{}}, nil
+	return &keys{identity: id, mark: m.Sum(nil), psks: map[uint32]cached{}, nums: map[uint32]cached{}, told: map[uint32]bool{}}, nil
 }
+
+// errLocked is the error of a device whose secrets do not open: its row was made with another identity, or is damaged. It
+// concerns that device alone and must never end intake for the others.
+var errLocked = errors.New("it was enrolled with another intake.identity, or its row is damaged: enrol it anew")
 
 // unseal opens a device's secret once and keeps it in memory.
 func (k *keys) unseal(cache map[uint32]cached, label string, index uint32, sealed []byte) ([]byte, error) {
@@ -59,7 +64,7 @@ func (k *keys) unseal(cache map[uint32]cached, label string, index uint32, seale
 	}
 	plain, err := k.identity.OpenAtRest(label, sealed)
 	if err != nil {
-		return nil, fmt.Errorf("open the %s of %s: %w", label, wire.DeviceName(index), err)
+		return nil, fmt.Errorf("open the %s of %s: %w (%w)", label, wire.DeviceName(index), errLocked, err)
 	}
 	cache[index] = cached{sealed, plain}
 	return plain, nil
@@ -86,7 +91,7 @@ func (k *keys) open(d Device) (*device, error) {
 	}
 	out := &device{Device: d, psk: seal.PSK{Device: d.Index, Epoch: d.PSKEpoch}}
 	if len(key) != len(out.psk.Key) {
-		return nil, fmt.Errorf("the key of %s is damaged: enrol it anew", wire.DeviceName(d.Index))
+		return nil, fmt.Errorf("the key of %s has %d bytes: %w", wire.DeviceName(d.Index), len(key), errLocked)
 	}
 	copy(out.psk.Key[:], key)
 	if d.MSISDN == nil {
@@ -97,19 +102,23 @@ func (k *keys) open(d Device) (*device, error) {
 		return nil, err
 	}
 	if out.number, err = pdu.ParseAddress(string(n)); err != nil {
-		return nil, fmt.Errorf("the number of %s: %w", wire.DeviceName(d.Index), err)
+		return nil, fmt.Errorf("the number of %s is none: %w", wire.DeviceName(d.Index), errLocked)
 	}
 	return out, nil
 }
 
-// device returns an enrolled device, or nil where there is none with this index.
+// device returns an enrolled device, or nil where there is none with this index. Its error is errLocked or the store's.
 func (b *batch) device(ctx context.Context, index uint32) (*device, error) {
 	if d, asked := b.devs[index]; asked {
 		return d, nil
 	}
 	d, err := b.in.device(ctx, index)
-	if errors.Is(err, ErrNoDevice) {
+	switch {
+	case errors.Is(err, ErrNoDevice):
 		d, err = nil, nil
+	case errors.Is(err, errLocked) && b.in.keys.first(index):
+		b.in.log.Error("what is stored of a device does not open; what it sends is put aside, all others are served",
+			"device", wire.DeviceName(index), "error", err)
 	}
 	if err == nil {
 		b.devs[index] = d
@@ -123,6 +132,15 @@ func (in *Intake) device(ctx context.Context, index uint32) (*device, error) {
 		return nil, err
 	}
 	return in.keys.open(d)
+}
+
+// first tells whether it is asked for the first time about the device since the process began.
+func (k *keys) first(index uint32) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	told := k.told[index]
+	k.told[index] = true
+	return !told
 }
 
 // digest is a keyed digest: it recognises a message or a number without telling what it is, even to one who holds the

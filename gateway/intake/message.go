@@ -224,7 +224,10 @@ func (in *Intake) resume(ctx context.Context) error {
 	for i := range parts {
 		p := &parts[i]
 		dev, err := b.device(ctx, p.Device)
-		if err != nil {
+		switch {
+		case errors.Is(err, errLocked):
+			continue // the segment stays where it is, and can be read when the device's row is mended
+		case err != nil:
 			return err
 		}
 		if dev == nil {
@@ -303,7 +306,10 @@ func (in *Intake) expire(ctx context.Context) error {
 	for index, j := range in.relayed {
 		for _, set := range j.Expire(now, in.cfg.Patience) {
 			dev, err := b.device(ctx, index)
-			if err != nil {
+			switch {
+			case errors.Is(err, errLocked):
+				continue
+			case err != nil:
 				return err
 			}
 			if dev == nil {

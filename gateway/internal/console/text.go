@@ -142,6 +142,8 @@ func refusalText(reason string) string {
 		return "Thiết bị chưa được đăng ký"
 	case "unknown-key":
 		return "Khoá không được dùng, hoặc không còn được dùng"
+	case "device-key":
+		return "Khoá của thiết bị trong cơ sở dữ liệu không mở được: cần đăng ký lại thiết bị này"
 	case "forged":
 		return "Giả mạo hoặc bị sửa trên đường truyền: không mở được bằng khoá của thiết bị đã nêu"
 	case "unreadable":

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"image"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,7 +63,7 @@ func runCheck(ctx context.Context, s *system, pictures string) error {
 		what string
 		f    func(context.Context) (string, error)
 	}{
-		{"the officer logs in; the kiosk's screen stands", c.ready},
+		{"the officer logs in; the screen stands; nothing listens beyond", c.ready},
 		{"a  by touch over MQTT: acked, in the console, body gone", c.overMQTT},
 		{"b  internet off: by SMS, acked by SMS", c.overSMS},
 		{"c  nothing up, SIGKILL of kiosk and gateway: arrives once", c.powerCut},
@@ -117,7 +118,67 @@ func (c *checker) ready(ctx context.Context) (string, error) {
 	if err := c.finger.see(ctx); err != nil {
 		return "", err
 	}
-	return "", c.onlineMQTT(ctx)
+	if err := c.shut(ctx); err != nil {
+		return "", err
+	}
+	return "all ports on loopback; the screen in the browser asks for its token", c.onlineMQTT(ctx)
+}
+
+// shut serves the screen to the browser, as a demo without a display does, and checks that nobody gets at it without the
+// token of the run, and that nothing listens beyond this machine.
+func (c *checker) shut(ctx context.Context) error {
+	socket, err := c.screen.share(c.dir)
+	if err != nil {
+		return err
+	}
+	defer c.screen.vnc.terminate(3 * time.Second)
+	err = poll(ctx, "x11vnc to serve the screen", 20*time.Second, func() (bool, error) {
+		_, err := os.Stat(socket)
+		return err == nil, nil
+	})
+	if err != nil {
+		return err
+	}
+	v, err := startViewer(socket)
+	if err != nil {
+		return err
+	}
+	defer v.stop()
+	if err := onlyLoopback(); err != nil {
+		return err
+	}
+	for _, try := range []struct {
+		what, path, host, origin, cookie string
+		want                             int
+	}{
+		{"the page without the token", "/vnc_lite.html", v.host, "", "", http.StatusForbidden},
+		{"the socket without the token", "/ws", v.host, "", "", http.StatusForbidden},
+		{"a wrong token", "/?token=" + newToken(), v.host, "", "", http.StatusForbidden},
+		{"another name for this address", "/vnc_lite.html", "evil.example", "", v.token, http.StatusForbidden},
+		{"another site's page", "/ws", v.host, "http://evil.example", v.token, http.StatusForbidden},
+		{"the page with the cookie", "/vnc_lite.html", v.host, "", v.token, http.StatusOK},
+	} {
+		req, err := http.NewRequestWithContext(ctx, "GET", "http://"+v.host+try.path, nil)
+		if err != nil {
+			return err
+		}
+		req.Host = try.host
+		if try.origin != "" {
+			req.Header.Set("Origin", try.origin)
+		}
+		if try.cookie != "" {
+			req.AddCookie(&http.Cookie{Name: viewerCookie, Value: try.cookie})
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		resp.Body.Close()
+		if resp.StatusCode != try.want {
+			return fmt.Errorf("the screen in the browser answers %s with %s", try.what, resp.Status)
+		}
+	}
+	return nil
 }
 
 // onlineMQTT waits until the gateway has heard the kiosk's heartbeat, that is, until MQTT is up.

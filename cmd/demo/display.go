@@ -70,8 +70,9 @@ func writeXAuthority(path string) error {
 func (d *display) share(dir string) (socket string, err error) {
 	socket = filepath.Join(dir, "vnc.sock")
 	_ = os.Remove(socket)
+	// No port at all: "-rfbport 0" switches off IPv4 only, and without "-rfbportv6 0" x11vnc opens 5900 to all of IPv6.
 	d.vnc, err = startProcess(dir, "x11vnc", nil, d.env, "x11vnc", "-display", d.name, "-unixsock", socket, "-rfbport", "0",
-		"-no6", "-noipv6", "-forever", "-shared", "-nopw", "-quiet", "-noxdamage", "-cursor", "arrow")
+		"-rfbportv6", "0", "-localhost", "-no6", "-noipv6", "-forever", "-shared", "-nopw", "-quiet", "-noxdamage", "-cursor", "arrow")
 	if err != nil {
 		return "", fmt.Errorf("%w; make setup-demo installs it", err)
 	}

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // The numbers of the emulated network.
@@ -22,6 +24,7 @@ const (
 // system is everything that runs: each program a process, as in the field.
 type system struct {
 	dir     string // data, bundles, logs; mode 0700
+	lock    *os.File
 	bin     string // our programs
 	keep    bool
 	driven  bool // a check or a measurement: own display, quick timings
@@ -55,18 +58,37 @@ func newSystem(dir string, keep, driven bool, size string) (*system, error) {
 		return nil, err
 	}
 	s := &system{dir: dir, bin: filepath.Dir(self), keep: keep, driven: driven, size: size}
+	// One demo at a time in a folder, asked before anything of the other one's is deleted.
+	if err := s.lockFolder(); err != nil {
+		return nil, err
+	}
 	if !keep {
 		if err := os.RemoveAll(dir); err != nil {
 			return nil, fmt.Errorf("clear the last run's data: %w", err)
 		}
 	}
-	// One demo at a time in a folder: two gateways on one database would be a strange thing to watch.
 	for _, d := range []string{dir, filepath.Join(dir, "log")} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, err
 		}
 	}
 	return s, s.loadRun()
+}
+
+// lockFolder takes the lock beside the folder; it is let go when the process ends.
+func (s *system) lockFolder() error {
+	if err := os.MkdirAll(filepath.Dir(s.dir), 0o755); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(s.dir+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return fmt.Errorf("a demo already runs in %s: stop it with Ctrl-C there, or use another folder with -dir", s.dir)
+	}
+	s.lock = f
+	return nil
 }
 
 // loadRun takes the ports and the login of the kept run, or makes new ones.

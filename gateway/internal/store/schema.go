@@ -2,15 +2,18 @@ package store
 
 import (
 	"context"
-	_ "embed" // the first schema
+	_ "embed" // the schemas
 	"fmt"
 )
 
 //go:embed schema1.sql
 var schema1 string
 
+//go:embed schema2.sql
+var schema2 string
+
 // migrations bring a database from schema n to n+1. An entry that was ever released is frozen: a change is a new entry.
-var migrations = []string{schema1}
+var migrations = []string{schema1, schema2}
 
 // migrate runs the migrations that the file has not had yet, all in t: a power cut leaves the old schema or the new one.
 func (t *tx) migrate(ctx context.Context, path string, migrations []string) error {

@@ -33,6 +33,9 @@ const busyTimeout = 15 * time.Second
 func Open(ctx context.Context, path string) (*Store, error) {
 	// The file is made here and not by SQLite, so that it never exists with another mode than 0600.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if noRoom(err) {
+		return nil, explain(path, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("database %s can't be opened (%w): check that its folder exists and belongs to this user", path, errors.Unwrap(err))
 	}
@@ -72,6 +75,9 @@ func (s *Store) prepare(ctx context.Context, path string) error {
 }
 
 func explain(path string, err error) error {
+	if noRoom(err) {
+		return fmt.Errorf("database %s: the disk is full: make room, then start again", path)
+	}
 	var e sqlite3.Error
 	if errors.As(err, &e) {
 		switch e.Code {
@@ -79,8 +85,6 @@ func explain(path string, err error) error {
 			return fmt.Errorf("database %s is damaged or no database: keep a copy of it and restore the last backup", path)
 		case sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm:
 			return fmt.Errorf("database %s can't be written: check that its folder belongs to this user and the disk is not mounted read-only", path)
-		case sqlite3.ErrFull:
-			return fmt.Errorf("database %s: the disk is full: make room, then start again", path)
 		case sqlite3.ErrBusy, sqlite3.ErrLocked:
 			return fmt.Errorf("database %s is held by another program: wait for it to end, then start again", path)
 		}

@@ -74,7 +74,7 @@ func TestNewerDatabaseIsRefusedUnchanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := store.Open(t.Context(), path)
-	if err == nil || !strings.Contains(err.Error(), "newer gateway (schema 99, this program knows 1)") {
+	if err == nil || !strings.Contains(err.Error(), "newer gateway (schema 99, this program knows 2)") {
 		t.Fatalf("a newer database gives %v", err)
 	}
 }

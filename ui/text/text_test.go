@@ -98,7 +98,7 @@ func TestVoices(t *testing.T) {
 }
 
 func TestRoom(t *testing.T) {
-	for n, want := range map[int]string{0: "Còn 0 chữ", 999: "Còn 999 chữ", 1987: "Còn 1.987 chữ", 2000: "Còn 2.000 chữ"} {
+	for n, want := range map[int]string{0: "Còn 0 ký tự", 999: "Còn 999 ký tự", 1987: "Còn 1.987 ký tự", 2000: "Còn 2.000 ký tự"} {
 		if got := Vietnamese.Room(n); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}

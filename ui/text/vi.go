@@ -26,7 +26,7 @@ var Vietnamese = Catalogue{
 		"Pháp luật nghiêm trị mọi hành vi bạo lực, xâm hại trẻ em.",
 	},
 	MessagesCaption: "Tháng hành động vì trẻ em 2023",
-	Tell:            "Em muốn kể một chuyện",
+	Tell:            "Em có chuyện muốn kể",
 	TellHint:        "Em không cần nói tên.",
 	Hotline:         Number{"111", "Tổng đài bảo\u00a0vệ trẻ\u00a0em"},
 	HotlineFree:     "Gọi miễn\u00a0phí, cả\u00a0ngày\u00a0lẫn\u00a0đêm",
@@ -44,12 +44,12 @@ var Vietnamese = Catalogue{
 	SpeakerSelf:   "Em kể chuyện của em",
 	SpeakerFriend: "Em kể chuyện của bạn em",
 	SpeakerAdult:  "Tôi là người lớn",
-	SpeakerHint:   "Em không có lỗi. Muốn dừng lúc nào, em chạm “Về\u00a0trang\u00a0chơi”: máy quên hết những gì em vừa chọn.",
+	SpeakerHint:   "Em không có lỗi. Muốn dừng lúc nào cũng được: em chạm “Về\u00a0trang\u00a0chơi”, máy sẽ xoá hết những gì em vừa chọn.",
 
 	WhatTitle: Voiced{
 		Self:   "Chuyện gì đã xảy ra với em?",
 		Friend: "Chuyện gì đã xảy ra với bạn em?",
-		Adult:  "Chuyện gì đã xảy ra với trẻ?",
+		Adult:  "Chuyện gì đã xảy ra với cháu?",
 	},
 	More: "Hình khác",
 	Cards: func() map[report.Category]string {
@@ -62,24 +62,24 @@ var Vietnamese = Catalogue{
 		return m
 	}(),
 
-	NowTitle: Voiced{Self: "Chuyện ấy có đang xảy ra không?"},
+	NowTitle: Voiced{Self: "Chuyện ấy có đang xảy ra lúc này không?"},
 	NowYes:   "Có, ngay lúc này",
 	NowNo:    "Không phải lúc này",
 	NowOften: "Nhiều lần rồi",
 	NowHint: Voiced{
 		Self:   "Em chọn điều gần đúng nhất. Em không có lỗi.",
 		Friend: "Em chọn điều gần đúng nhất. Bạn em không có lỗi.",
-		Adult:  "Chọn điều gần đúng nhất. Trẻ không có lỗi.",
+		Adult:  "Xin chọn điều gần đúng nhất. Cháu không có lỗi.",
 	},
 	SendAtOnce: "Gửi luôn",
 	DangerTitle: Voiced{
-		Self:  "Em gọi ngay, hoặc nhờ người lớn gọi giúp",
+		Self:  "Em gọi ngay, hoặc nhờ người\u00a0lớn em\u00a0tin gọi\u00a0giúp",
 		Adult: "Xin gọi ngay",
 	},
 	DangerSafe: Voiced{
-		Self:   "Em hãy đến chỗ đông người, tìm một cô\u00a0bác em\u00a0tin. Em chạm “Gửi\u00a0ngay” để máy báo cho người\u00a0trực.",
-		Friend: "Em và bạn hãy đến chỗ đông người, tìm một cô\u00a0bác em\u00a0tin. Em chạm “Gửi\u00a0ngay” để máy báo cho người\u00a0trực.",
-		Adult:  "Xin đưa trẻ đến chỗ an toàn, có đông người. Chạm “Gửi\u00a0ngay” để máy báo cho người\u00a0trực.",
+		Self:   "Em hãy đến chỗ đông người, tìm một người\u00a0lớn em\u00a0tin. Em chạm “Gửi\u00a0ngay” để máy báo cho cán\u00a0bộ\u00a0trực.",
+		Friend: "Em và bạn hãy đến chỗ đông người, tìm một người\u00a0lớn em\u00a0tin. Em chạm “Gửi\u00a0ngay” để máy báo cho cán\u00a0bộ\u00a0trực.",
+		Adult:  "Xin đưa cháu đến chỗ an toàn, có đông người. Chạm “Gửi\u00a0ngay” để máy báo cho cán\u00a0bộ\u00a0trực.",
 	},
 	DangerNumbers: []Number{
 		{"111", "Bảo vệ trẻ em"}, {"113", "Công an"}, {"114", "Cháy, cứu\u00a0nạn"}, {"115", "Cấp cứu"}, {"112", "Thiên tai"},
@@ -110,7 +110,7 @@ var Vietnamese = Catalogue{
 		Self:  "Em viết ở đây, bằng lời của em. Viết ngắn cũng được.",
 		Adult: "Xin viết ở đây. Viết ngắn cũng được.",
 	},
-	Room:   func(n int) string { return "Còn " + grouped(n) + " chữ" },
+	Room:   func(n int) string { return "Còn " + grouped(n) + " ký tự" },
 	Done:   "Xong",
 	Space:  "dấu cách",
 	Digits: "123",
@@ -123,17 +123,17 @@ var Vietnamese = Catalogue{
 	},
 
 	ReceiptTitle: Voiced{
-		Self:   "Máy đã nhận lời em. Em rất dũng cảm.",
-		Friend: "Máy đã nhận lời em. Em là người bạn tốt.",
-		Adult:  "Máy đã nhận lời kể. Xin cảm ơn.",
+		Self:   "Máy đã nhận được\u00a0lời\u00a0kể\u00a0của\u00a0em. Em\u00a0rất\u00a0dũng\u00a0cảm.",
+		Friend: "Máy đã nhận được\u00a0lời\u00a0kể\u00a0của\u00a0em. Em\u00a0là\u00a0người\u00a0bạn\u00a0tốt.",
+		Adult:  "Máy đã nhận được lời kể. Xin cảm ơn.",
 	},
 	ReceiptCode: Voiced{
 		Self:  "Mã của em",
 		Adult: "Mã của lần kể này",
 	},
 	ReceiptKeep: Voiced{
-		Self:  "Em ghi lại mã này, hoặc không giữ cũng không sao: lời em vẫn có người đọc.",
-		Adult: "Có thể ghi lại mã này. Không giữ cũng không sao: lời kể vẫn có người đọc.",
+		Self:  "Em có thể ghi lại mã này. Không giữ cũng không sao: vẫn có người đọc lời em.",
+		Adult: "Có thể ghi lại mã này. Không giữ cũng không sao: vẫn có người đọc lời kể.",
 	},
 	ReceiptSteps: [3]Voiced{
 		{Self: "Lời em được khoá kín rồi gửi đi.", Adult: "Lời kể được khoá kín rồi gửi đi."},
@@ -146,12 +146,12 @@ var Vietnamese = Catalogue{
 	},
 
 	NotStoredTitle: Voiced{
-		Self:  "Máy chưa lưu được lời em.",
+		Self:  "Máy chưa lưu được lời kể của em.",
 		Adult: "Máy chưa lưu được lời kể.",
 	},
 	NotStoredUnsure: Voiced{
-		Self:  "Máy không chắc đã lưu được lời em.",
-		Adult: "Máy không chắc đã lưu được lời kể.",
+		Self:  "Máy chưa chắc đã lưu được lời kể của em.",
+		Adult: "Máy chưa chắc đã lưu được lời kể.",
 	},
 	NotStoredFault: Voiced{
 		Self:  "Đây là lỗi của máy, không phải lỗi của em.",

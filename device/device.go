@@ -77,7 +77,7 @@ func New(cfg Config, log *slog.Logger) (*Device, error) {
 	d.inbox = inbox.New(inbox.Options{
 		Outbox: d.outbox, Sealer: d.sealer, Gateway: gateway, Time: d.now, HoldFor: cfg.Inbox.HoldFor.Duration,
 		Released: func() { d.relay.Wake() },
-		Listing:  func() bool { return d.modem != nil && d.modem.Status().Open },
+		Listing:  func() bool { return d.modem != nil && allFree(d.modem.Status()) },
 		Log:      log.With("part", "inbox"),
 	})
 	if d.mqtt != nil {
@@ -170,6 +170,9 @@ func (d *Device) look(b *wire.Heartbeat) (network time.Time) {
 	b.Modem, b.ModemOpen, b.Signal, b.Registered = cut(s.Reason, 400), s.Open, s.Signal, s.Registered
 	return s.NetworkTime
 }
+
+// allFree says that the modem lists its messages, and that none of those that it has shown is still in it.
+func allFree(s modem.Status) bool { return s.Open && s.Kept == 0 }
 
 // cut is the start of s, at most n bytes and not within a letter.
 func cut(s string, n int) string {

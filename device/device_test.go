@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/langnghe/langnghe/device/internal/outbox"
+	"github.com/langnghe/langnghe/device/modem"
 	"github.com/langnghe/langnghe/device/modem/modemtest"
 	"github.com/langnghe/langnghe/device/report"
 	"github.com/langnghe/langnghe/device/seal"
@@ -305,6 +306,23 @@ func TestUrgencyIsOnlyRaised(t *testing.T) {
 		b := must(k.identity.Open(s.Envelope, k.psk)).Body.(wire.Report)
 		if b.Urgency != c.want || urgent != c.urgent {
 			t.Errorf("%v raised by %v: %v, urgent %v", c.d.Categories, c.raise, b.Urgency, urgent)
+		}
+	}
+}
+
+// While a slot that was delivered is still full, its digest must stay: the next start would make a second report of it.
+func TestDigestsStayWhileASlotIsFull(t *testing.T) { // invariant 6
+	for _, c := range []struct {
+		s    modem.Status
+		want bool
+	}{
+		{modem.Status{}, false},
+		{modem.Status{Open: true}, true},
+		{modem.Status{Open: true, Kept: 1}, false},
+		{modem.Status{Kept: 1}, false},
+	} {
+		if allFree(c.s) != c.want {
+			t.Errorf("%+v: want %v", c.s, c.want)
 		}
 	}
 }

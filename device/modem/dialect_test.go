@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -272,8 +273,9 @@ func TestReusedPlaceIsNotDeleted(t *testing.T) {
 
 func TestUndeletableMessageIsDeliveredOnce(t *testing.T) {
 	t.Parallel()
+	var mended atomic.Bool
 	f := newFake(t, func(f *fake, cmd string) (string, bool) {
-		if strings.HasPrefix(cmd, "AT+CMGD=") {
+		if strings.HasPrefix(cmd, "AT+CMGD=") && !mended.Load() {
 			return "\r\n+CMS ERROR: 500\r\n", true
 		}
 		return "", false
@@ -284,6 +286,15 @@ func TestUndeletableMessageIsDeliveredOnce(t *testing.T) {
 	if n := len(m.store.tpdus()); n != 1 {
 		t.Errorf("delivered %d times", n)
 	}
+	if n := m.Status().Kept; n != 1 {
+		t.Errorf("%d slots are kept", n)
+	}
+	m.lost("unplugged") // the slot is as full as before
+	if n := m.Status().Kept; n != 1 {
+		t.Errorf("%d slots are kept by a modem that is away", n)
+	}
+	mended.Store(true)
+	eventually(t, "the slot is free", func() bool { return f.left() == 0 && m.Status().Kept == 0 })
 }
 
 // A modem that still routes messages past its storage: they are kept, and do not get into a listing.

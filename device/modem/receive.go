@@ -30,6 +30,7 @@ const maxSuspect = 3
 // receive hands on all messages, those that came by themselves first, then those of each storage. Only a
 // lost or dirty session is an error.
 func (m *Modem) receive(ctx context.Context, s *session, full bool, deliver func(context.Context, Inbound) error) error {
+	defer func() { m.update(func(st *Status) { st.Kept = len(m.stored) }) }()
 	m.receiveDirect(ctx, deliver)
 	for _, storage := range s.storages {
 		if err := m.receiveFrom(ctx, s, storage, full, deliver); err != nil {

@@ -30,6 +30,8 @@ type Status struct {
 	Reason string
 	// NetworkTime is the network's time now, zero unless the network gave one that can be true.
 	NetworkTime time.Time
+	// Kept is how many messages were delivered and are still in the modem: its deletion failed, or is under way.
+	Kept int
 }
 
 // snapshot is Status with what is needed to bring it up to date.
@@ -62,10 +64,10 @@ func (m *Modem) update(f func(*Status)) {
 	f(&m.now.Status)
 }
 
-// lost forgets what is no longer so. The network's time goes on without the modem.
+// lost forgets what is no longer so. The network's time goes on without the modem, and its slots are as full as before.
 func (m *Modem) lost(reason string) {
 	m.update(func(s *Status) {
-		*s = Status{Signal: unknownSignal, Reason: reason, NetworkTime: s.NetworkTime}
+		*s = Status{Signal: unknownSignal, Reason: reason, NetworkTime: s.NetworkTime, Kept: s.Kept}
 	})
 }
 

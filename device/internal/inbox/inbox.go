@@ -46,7 +46,7 @@ type Options struct {
 	HoldFor time.Duration
 	// Released is called when segments were let go, to be sent: the relay's Wake.
 	Released func()
-	// Listing tells whether the modem lists its messages now.
+	// Listing tells whether the modem lists its messages now, and has freed the slot of each one that it has shown.
 	Listing func() bool
 	Log     *slog.Logger
 }

@@ -75,8 +75,9 @@ func (i *Inbox) next() (part, bool) {
 	return p, true
 }
 
-// forget drops the digests once the modem has listed for a while and shown nothing: then every slot is free. A digest of
-// so few words could be guessed from.
+// forget drops the digests once the modem has listed for a while and shown nothing, and can free its slots: then every
+// slot is free. A digest of so few words could be guessed from; but without that of a slot that stays full, each start
+// would make one more report of it.
 func (i *Inbox) forget(ctx context.Context) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -29,6 +29,7 @@ const (
 type answers struct {
 	in   *Intake
 	wake chan struct{}
+	back []Answer // taken out to be sent, and not yet owed again; owned by run
 
 	mu   sync.Mutex // guards past
 	past map[wire.ID][]time.Time
@@ -43,6 +44,13 @@ func (a *answers) nudge() {
 	case a.wake <- struct{}{}:
 	default:
 	}
+}
+
+// forget lets the count begin anew, as a start does: what was counted may not have been recorded.
+func (a *answers) forget() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	clear(a.past)
 }
 
 // allow tells whether a number may be answered now, and counts it.
@@ -73,8 +81,16 @@ func (b *batch) answer(ctx context.Context, from pdu.Address, now time.Time) err
 		return nil
 	}
 	if in.cfg.Silent != nil {
-		if silent, err := in.cfg.Silent(ctx, from.Number()); err != nil || silent {
+		silent, err := in.cfg.Silent(ctx, from.Number())
+		if ctx.Err() != nil || errors.Is(err, ErrUnavailable) {
 			return err
+		}
+		if err != nil {
+			in.log.Warn("a message is not answered: whether its sender is a kiosk is not known", "error", err)
+			return nil
+		}
+		if silent {
+			return nil
 		}
 	}
 	if !in.answers.allow(from.Number(), now) {
@@ -91,7 +107,7 @@ func (b *batch) answer(ctx context.Context, from pdu.Address, now time.Time) err
 func (a *answers) run(ctx context.Context) error {
 	for {
 		sent, err := a.pay(ctx)
-		if err != nil {
+		if err != nil && (ctx.Err() != nil || !a.in.patient(err)) {
 			return err
 		}
 		if !sent {
@@ -111,6 +127,9 @@ func (a *answers) run(ctx context.Context) error {
 
 // pay sends the oldest answer that is owed and tells whether one left.
 func (a *answers) pay(ctx context.Context) (sent bool, err error) {
+	if err := a.oweAgain(ctx); err != nil {
+		return false, err
+	}
 	owed, err := a.in.cfg.Store.Answers(ctx, 1)
 	if err != nil || len(owed) == 0 {
 		return false, err
@@ -118,12 +137,13 @@ func (a *answers) pay(ctx context.Context) (sent bool, err error) {
 	o := owed[0]
 	// It is forgotten before its first byte leaves: if we die now it is not sent, which is better than twice at each
 	// start (invariant 3, with the loss on the other side: the case is open whether the answer leaves or not).
-	if err := a.in.cfg.Store.Update(ctx, func(tx Tx) error { return tx.Paid(ctx, o.ID) }); err != nil {
+	if err := a.in.update(ctx, func(tx Tx) error { return tx.Paid(ctx, o.ID) }); err != nil {
 		return false, err
 	}
 	number, err := a.in.keys.identity.OpenAtRest(labelAnswer, o.Sealed)
 	if err != nil {
-		return false, fmt.Errorf("open an answer: %w", err)
+		a.in.log.Warn("an automatic answer is lost: its number can't be opened", "error", err)
+		return true, nil
 	}
 	if a.in.now().Sub(o.Due) > answerWithin {
 		return true, nil
@@ -132,10 +152,29 @@ func (a *answers) pay(ctx context.Context) (sent bool, err error) {
 	case err == nil:
 		return true, nil
 	case errors.Is(err, ErrNotSent):
-		ctx := context.WithoutCancel(ctx) // else a stop just now would lose it
-		return false, a.in.cfg.Store.Update(ctx, func(tx Tx) error { return tx.Owe(ctx, o) })
+		a.back = append(a.back, o)
+		return false, a.oweAgain(context.WithoutCancel(ctx)) // else a stop just now would lose it
 	default:
 		a.in.log.Warn("an automatic answer may be lost", "error", err)
 		return true, nil
 	}
+}
+
+// oweAgain notes the answers that did not leave; those that the store can't take wait in memory.
+func (a *answers) oweAgain(ctx context.Context) error {
+	if len(a.back) == 0 {
+		return nil
+	}
+	err := a.in.update(ctx, func(tx Tx) error {
+		for _, o := range a.back {
+			if err := tx.Owe(ctx, o); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		a.back = nil
+	}
+	return err
 }

@@ -21,6 +21,7 @@ const (
 	ReasonForged      = "forged"         // it does not open: changed on the way, or not by the device that it names
 	ReasonUnreadable  = "unreadable"     // it opens, and what is in it can't be read: of a newer version
 	ReasonReplayed    = "replayed"       // a copy that came from another number than the device's
+	ReasonFailed      = "failed"         // the gateway could not work it off: a fault of ours; see the log
 	ReasonDuplicate   = "duplicate"      // a copy of what is recorded; harmless, acked again
 )
 

@@ -2,10 +2,13 @@ package intake
 
 import (
 	"context"
+	"time"
 
 	"github.com/langnghe/langnghe/device/modem/pdu"
 	"github.com/langnghe/langnghe/device/wire"
 )
+
+func init() { storeRetry = time.Millisecond }
 
 // AnswerText is the automatic answer.
 const AnswerText = answerText

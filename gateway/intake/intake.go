@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -80,9 +81,13 @@ type Intake struct {
 
 	// Owned by work.
 	after   int64                  // ID of the last arrival that was looked at
+	single  int64                  // arrivals up to this ID are taken one by one: one of them made a batch fail
 	direct  *pdu.Joiner            // SMS that came straight here; Part.Key is a *waiting
-	relayed map[uint32]*pdu.Joiner // segments that kiosks relayed, by device; Part.Key is a wire.ID
+	relayed map[uint32]*pdu.Joiner // segments that kiosks relayed, by device; Part.Key is a *Part
+	apart   map[int64]bool         // arrivals that can't be worked off; they stay stored, for the next start
+	unread  map[wire.ID]bool       // relayed segments of which that is true
 
+	away    atomic.Bool          // the log says that the store can't be used
 	acks    map[string]*ackQueue // by link
 	answers *answers
 }
@@ -107,12 +112,13 @@ func New(cfg Config) (*Intake, error) {
 	}
 	in := &Intake{
 		cfg: cfg, to: cfg.Identity.Recipient(), keys: k, log: cfg.Log,
-		wake:    make(chan struct{}, 1),
-		gather:  gather{writing: make(chan struct{}, 1)},
-		direct:  pdu.NewJoiner(0),
-		relayed: map[uint32]*pdu.Joiner{},
-		acks:    map[string]*ackQueue{},
+		wake:   make(chan struct{}, 1),
+		gather: gather{writing: make(chan struct{}, 1)},
+		apart:  map[int64]bool{},
+		unread: map[wire.ID]bool{},
+		acks:   map[string]*ackQueue{},
 	}
+	in.forget()
 	for link, a := range cfg.Ackers {
 		in.acks[link] = newAckQueue(link, a, cfg.Log)
 	}
@@ -195,8 +201,8 @@ func (g *gather) put(ctx context.Context, s Store, r Raw) error {
 	return gr.err
 }
 
-// Run takes stored arrivals in their order until ctx ends. An error is one of the store: the process should end and start
-// again, which is safe at any moment.
+// Run takes stored arrivals in their order until ctx ends. While the store can't be used it waits. An error says that the
+// identity is not that of the store, or that the store is broken: the process should end and may start again at any moment.
 func (in *Intake) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, q := range in.acks {
@@ -213,7 +219,28 @@ func (in *Intake) Run(ctx context.Context) error {
 	return err
 }
 
+// work serves until ctx ends. Where the store could not be used it starts anew, by the path of every start: what was not
+// committed has not happened, and what is in memory is read again.
 func (in *Intake) work(ctx context.Context) error {
+	for {
+		err := in.serve(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !in.patient(err) {
+			return err
+		}
+		if err := pause(ctx, storeRetry); err != nil {
+			return err
+		}
+		in.forget()
+	}
+}
+
+func (in *Intake) serve(ctx context.Context) error {
+	if err := in.check(ctx); err != nil {
+		return err
+	}
 	// Segments of kiosks are recorded and acked while they wait for the others; the joiners are filled with them again.
 	if err := in.resume(ctx); err != nil {
 		return err
@@ -225,7 +252,7 @@ func (in *Intake) work(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if n == batchSize {
+		if n == batchSize || in.after < in.single {
 			in.nudge() // there may be more
 		}
 		select {
@@ -250,21 +277,39 @@ func (in *Intake) nudge() {
 // step works off the next arrivals in one transaction and returns how many it looked at. Those that wait for other
 // segments stay in the store: after a restart they come again by this same path.
 func (in *Intake) step(ctx context.Context) (int, error) {
-	raws, err := in.cfg.Store.Arrivals(ctx, in.after, batchSize)
-	if err != nil || len(raws) == 0 {
+	size := batchSize
+	if in.after < in.single {
+		size = 1
+	}
+	raws, err := in.cfg.Store.Arrivals(ctx, in.after, size)
+	if err != nil {
 		return 0, err
 	}
+	if len(raws) == 0 {
+		in.single = 0
+		return 0, nil
+	}
+	if err := in.take(ctx, raws); err != nil {
+		return len(raws), in.mend(ctx, raws, err)
+	}
+	return len(raws), nil
+}
+
+// take judges arrivals and commits.
+func (in *Intake) take(ctx context.Context, raws []Raw) error {
 	b := in.newBatch()
 	if err := b.prefetch(ctx, raws); err != nil {
-		return 0, err
+		return err
 	}
 	for _, r := range raws {
-		if err := b.judge(ctx, r); err != nil {
-			return 0, err
+		if !in.apart[r.ID] {
+			if err := b.judge(ctx, r); err != nil {
+				return err
+			}
 		}
 		in.after = r.ID
 	}
-	return len(raws), in.commit(ctx, b)
+	return in.commit(ctx, b)
 }
 
 // commit writes what b decided and then, and only then, lets the acks go.
@@ -275,7 +320,7 @@ func (in *Intake) commit(ctx context.Context, b *batch) error {
 	// Arrivals that come meanwhile gather into one group. Without the token each would take a transaction of its own in
 	// the queue for the one writer that a store has.
 	in.gather.writing <- struct{}{}
-	err := in.cfg.Store.Update(ctx, func(tx Tx) error { return b.write(ctx, tx) })
+	err := in.update(ctx, func(tx Tx) error { return b.write(ctx, tx) })
 	<-in.gather.writing
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ type frame struct {
 	raw      []byte
 }
 
-// judge decides about one arrival. An error is the store's or the keys'; bytes, however hostile, give none. A panic on
+// judge decides about one arrival. An error is the store's or the keys'; bytes, however hostile, give none (mend). A panic on
 // them is a fault of ours: they are put aside, because a gateway that dies on the same arrival at each start serves nobody.
 func (b *batch) judge(ctx context.Context, r Raw) (err error) {
 	raw := r.Bytes

@@ -214,7 +214,8 @@ func (in *Intake) joiner(device uint32) *pdu.Joiner {
 	return j
 }
 
-// resume fills the joiners with the segments of kiosks that waited when the last process ended.
+// resume fills the joiners with the segments of kiosks that waited when the last process ended. One that can't be read is
+// left out until the next start: it is stored.
 func (in *Intake) resume(ctx context.Context) error {
 	parts, err := in.cfg.Store.Group(ctx, wire.ID{}, time.Time{})
 	if err != nil {
@@ -223,29 +224,42 @@ func (in *Intake) resume(ctx context.Context) error {
 	b := in.newBatch()
 	for i := range parts {
 		p := &parts[i]
-		dev, err := b.device(ctx, p.Device)
-		switch {
-		case errors.Is(err, errLocked):
-			continue // the segment stays where it is, and can be read when the device's row is mended
-		case err != nil:
+		if in.unread[p.ID] {
+			continue
+		}
+		dev, d, when, err := b.reread(ctx, p)
+		if ctx.Err() != nil || errors.Is(err, ErrUnavailable) {
 			return err
 		}
-		if dev == nil {
-			return fmt.Errorf("resume a segment: %w: %s", ErrNoDevice, wire.DeviceName(p.Device))
-		}
-		tpdu, when, err := in.openSegment(*p, dev)
 		if err != nil {
+			in.unread[p.ID] = true
+			in.log.Error("a segment that waits can't be read; it is set apart, the others go on", "device", wire.DeviceName(p.Device), "error", err)
+			continue
+		}
+		whole, ok := in.joiner(p.Device).Add(pdu.Part{Deliver: d, Key: p}, p.Received)
+		if !ok {
+			continue
+		}
+		if err := in.settle(ctx, whole, func(b *batch) error { b.relayed(dev, whole, nil, when, nil); return nil }); err != nil {
 			return err
-		}
-		d, err := pdu.DecodeDeliver(tpdu)
-		if err != nil {
-			return fmt.Errorf("resume a segment: %w", err)
-		}
-		if whole, ok := in.joiner(p.Device).Add(pdu.Part{Deliver: d, Key: p}, p.Received); ok {
-			b.relayed(dev, whole, nil, when, nil)
 		}
 	}
-	return in.commit(ctx, b)
+	return nil
+}
+
+func (b *batch) reread(ctx context.Context, p *Part) (dev *device, d pdu.Deliver, when report.Bucket, err error) {
+	if dev, err = b.device(ctx, p.Device); err == nil && dev == nil {
+		err = fmt.Errorf("%w: %s", ErrNoDevice, wire.DeviceName(p.Device))
+	}
+	if err != nil {
+		return nil, d, when, err
+	}
+	tpdu, when, err := b.in.openSegment(*p, dev)
+	if err != nil {
+		return nil, d, when, err
+	}
+	d, err = pdu.DecodeDeliver(tpdu)
+	return dev, d, when, err
 }
 
 // maxSpread is how far apart the time stamps of the segments of one message may lie; pdu.Joiner uses the same.
@@ -269,8 +283,12 @@ func (b *batch) placed(ctx context.Context, group wire.ID, d pdu.Deliver, receiv
 			continue
 		}
 		tpdu, err := b.in.openSMS(ctx, *p)
-		if err != nil {
+		if ctx.Err() != nil || errors.Is(err, ErrUnavailable) {
 			return nil, nil, err
+		}
+		if err != nil {
+			taken[p.Message] = true // what can't be read is no home and no original, and keeps nobody waiting
+			continue
 		}
 		held, err := pdu.DecodeDeliver(tpdu)
 		near := !d.SCTS.IsZero() && !held.SCTS.IsZero() && d.SCTS.Sub(held.SCTS).Abs() <= maxSpread
@@ -296,45 +314,48 @@ func (b *batch) placed(ctx context.Context, group wire.ID, d pdu.Deliver, receiv
 // expire opens the cases of messages whose missing segments have not come within the patience: what is there is read now,
 // and what comes later joins the case. Frames that stay incomplete are put aside; their device sends them again.
 func (in *Intake) expire(ctx context.Context) error {
-	b := in.newBatch()
 	now := in.now()
 	for _, set := range in.direct.Expire(now, in.cfg.Patience) {
-		if err := b.partial(ctx, set, now); err != nil {
+		if err := in.settle(ctx, set, func(b *batch) error { return b.partial(ctx, set, now) }); err != nil {
 			return err
 		}
 	}
 	for index, j := range in.relayed {
 		for _, set := range j.Expire(now, in.cfg.Patience) {
-			dev, err := b.device(ctx, index)
-			switch {
-			case errors.Is(err, errLocked):
-				continue
-			case err != nil:
+			if err := in.settle(ctx, set, func(b *batch) error { return b.incomplete(ctx, index, set) }); err != nil {
 				return err
-			}
-			if dev == nil {
-				return fmt.Errorf("open an incomplete message: %w: %s", ErrNoDevice, wire.DeviceName(index))
-			}
-			if set, err = b.fresh(ctx, set, func(p pdu.Part) (wire.ID, time.Time) {
-				q := p.Key.(*Part)
-				return q.Group, q.Received
-			}, func(p pdu.Part, of *Part) {
-				rec := record{of: of}
-				for _, k := range append([]any{p.Key}, p.Also...) {
-					q := k.(*Part)
-					b.count(q.Link, ReasonDuplicate)
-					rec.joined = append(rec.joined, q.ID)
-				}
-				b.records = append(b.records, rec)
-			}); err != nil {
-				return err
-			}
-			if len(set) > 0 {
-				b.relayed(dev, set, nil, report.NewBucket(set[0].Key.(*Part).Received, true), nil)
 			}
 		}
 	}
-	return in.commit(ctx, b)
+	return nil
+}
+
+// incomplete works off an incomplete message that a kiosk relayed.
+func (b *batch) incomplete(ctx context.Context, index uint32, set []pdu.Part) error {
+	dev, err := b.device(ctx, index)
+	if err != nil {
+		return err
+	}
+	if dev == nil {
+		return fmt.Errorf("open an incomplete message: %w: %s", ErrNoDevice, wire.DeviceName(index))
+	}
+	set, err = b.fresh(ctx, set, func(p pdu.Part) (wire.ID, time.Time) {
+		q := p.Key.(*Part)
+		return q.Group, q.Received
+	}, func(p pdu.Part, of *Part) {
+		rec := record{of: of}
+		for _, k := range append([]any{p.Key}, p.Also...) {
+			q := k.(*Part)
+			b.count(q.Link, ReasonDuplicate)
+			rec.joined = append(rec.joined, q.ID)
+		}
+		b.records = append(b.records, rec)
+	})
+	if err != nil || len(set) == 0 {
+		return err
+	}
+	b.relayed(dev, set, nil, report.NewBucket(set[0].Key.(*Part).Received, true), nil)
+	return nil
 }
 
 // partial works off an incomplete message that came straight here.

@@ -12,6 +12,10 @@ import (
 // ErrNoDevice is the error of a Store that knows no device with an index.
 var ErrNoDevice = errors.New("intake: no such device")
 
+// ErrUnavailable is in the errors of a Store that can't be used now and may be later: another program holds it, or its disk
+// is full or does not answer. Nothing was written. Its text is a sentence for the person who runs the gateway.
+var ErrUnavailable = errors.New("the store can't be used now")
+
 // Store is intake's memory. What returns nil is durable (synchronous commit) and was done as a whole; every method may be
 // called by many goroutines at once. Nothing that is handed over may be changed by the store, and nothing that it returns
 // is shared. Times come back equal to the millisecond.

@@ -148,6 +148,8 @@ func refusalText(reason string) string {
 		return "Giả mạo hoặc bị sửa trên đường truyền: không mở được bằng khoá của thiết bị đã nêu"
 	case "unreadable":
 		return "Mở được nhưng không đọc được: thiết bị dùng phiên bản mới hơn máy chủ, cần kiểm tra ngay"
+	case "failed":
+		return "Máy chủ không xử lý được vì lỗi của chính nó: xem nhật ký máy chủ, cần kiểm tra ngay"
 	case "replayed":
 		return "Phát lại dữ liệu cũ từ một số khác"
 	}

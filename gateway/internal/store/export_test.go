@@ -33,3 +33,10 @@ func (s *Store) FillUp(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Impatient lets the writer wait for nobody.
+func (s *Store) Impatient(t *testing.T) {
+	if _, err := s.w.Exec("PRAGMA busy_timeout = 0"); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/mattn/go-sqlite3" // the SQLite driver, and its error codes
+
+	"github.com/langnghe/langnghe/gateway/intake"
 )
 
 // Store is the gateway's database. Many goroutines may use it at once, and other processes may have it open as well:
@@ -109,23 +111,33 @@ func (s *Store) read(ctx context.Context, f func(*tx) error) error { return run(
 func run(ctx context.Context, db *sql.DB, f func(*tx) error) error {
 	t, err := db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return passing(fmt.Errorf("begin: %w", err))
 	}
 	if err := f(&tx{t}); err != nil {
 		_ = t.Rollback() // the error that matters is f's; a transaction that cannot roll back cannot commit either
-		return full(err)
+		return passing(err)
 	}
 	if err := t.Commit(); err != nil {
-		return full(fmt.Errorf("commit: %w", err))
+		return passing(fmt.Errorf("commit: %w", err))
 	}
 	return nil
 }
 
-// full says in words what to do about a full disk; other errors stay as they are.
-func full(err error) error {
+// passing says in words what to do where the database can't be used now, and marks it intake.ErrUnavailable; other errors
+// stay as they are.
+func passing(err error) error {
 	var e sqlite3.Error
-	if errors.As(err, &e) && e.Code == sqlite3.ErrFull {
-		return fmt.Errorf("the disk of the gateway's database is full: make room; what was acknowledged is safe: %w", err)
+	if !errors.As(err, &e) {
+		return err
+	}
+	say := func(sentence string) error { return fmt.Errorf("%s: %w: %w", sentence, intake.ErrUnavailable, err) }
+	switch e.Code {
+	case sqlite3.ErrFull:
+		return say("the disk of the gateway's database is full: make room; what was acknowledged is safe")
+	case sqlite3.ErrBusy, sqlite3.ErrLocked:
+		return say("another program holds the gateway's database: wait for it to end, or end it")
+	case sqlite3.ErrIoErr, sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm, sqlite3.ErrNomem:
+		return say("the gateway's database can't be read or written: look after its disk and its memory")
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -188,7 +189,7 @@ func TestFullDiskIsSaidAndKeepsWhatIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.FillUp(t)
-	if err := put(1 << 20); err == nil || !strings.Contains(err.Error(), "disk of the gateway's database is full: make room") {
+	if err := put(1 << 20); !errors.Is(err, intake.ErrUnavailable) || !strings.Contains(err.Error(), "disk of the gateway's database is full: make room") {
 		t.Errorf("a full disk gives %v", err)
 	}
 	if err := s.Close(); err != nil {
@@ -201,5 +202,38 @@ func TestFullDiskIsSaidAndKeepsWhatIsThere(t *testing.T) {
 	defer s.Close()
 	if got, err := s.Arrivals(t.Context(), 0, 9); err != nil || len(got) != 1 {
 		t.Errorf("%d arrivals, %v", len(got), err)
+	}
+}
+
+func TestDatabaseThatAnotherProgramHoldsIsSaid(t *testing.T) {
+	path, s := open(t)
+	defer s.Close()
+	s.Impatient(t)
+	release := hold(t, path)
+	put := func() error { return s.Put(t.Context(), []intake.Raw{{Link: "mqtt", Received: base}}) }
+	if err := put(); !errors.Is(err, intake.ErrUnavailable) || !strings.Contains(err.Error(), "another program holds the gateway's database") {
+		t.Errorf("a database that is held gives %v", err)
+	}
+	release()
+	if err := put(); err != nil {
+		t.Errorf("after it was let go: %v", err)
+	}
+}
+
+// hold takes the lock of the one writer, as another program does.
+func hold(t *testing.T, path string) (release func()) {
+	t.Helper()
+	db, err := sql.Open("sqlite3", "file:"+path+"?_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := errors.Join(tx.Rollback(), db.Close()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

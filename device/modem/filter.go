@@ -31,6 +31,7 @@ type filter struct {
 	givenUp  bool
 	handed   handover
 	lastByte time.Time
+	broken   error // the panic that ended the reading
 
 	out []byte // only the reader: bytes for the engine
 }
@@ -99,17 +100,18 @@ func (f *filter) raw(s string) error {
 	return err
 }
 
-// Read is called by the engine's one reader.
+// Read is called by the engine's one reader. That goroutine is not ours to fence, so what happens in it is: bytes that
+// break lines end the session, not the process.
 func (f *filter) Read(b []byte) (int, error) {
 	buf := make([]byte, 512)
 	for len(f.out) == 0 {
 		n, err := f.port.Read(buf)
-		f.mu.Lock()
-		if n > 0 {
-			f.lastByte = time.Now()
+		if ferr := fenced(func() error { return f.feed(buf[:n]) }); ferr != nil {
+			f.mu.Lock()
+			f.broken = ferr
+			f.mu.Unlock()
+			return 0, ferr
 		}
-		f.out = f.lines.feed(buf[:n], f.running, f.out)
-		f.mu.Unlock()
 		if err != nil {
 			return 0, err
 		}
@@ -117,6 +119,23 @@ func (f *filter) Read(b []byte) (int, error) {
 	n := copy(b, f.out)
 	f.out = f.out[n:]
 	return n, nil
+}
+
+func (f *filter) feed(b []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(b) > 0 {
+		f.lastByte = time.Now()
+	}
+	f.out = f.lines.feed(b, f.running, f.out)
+	return nil
+}
+
+// fault is the panic that ended the reading, or nil.
+func (f *filter) fault() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.broken
 }
 
 // Write is called by the engine: a command line, a message with its Ctrl-Z, or an escape.

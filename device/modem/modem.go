@@ -117,8 +117,9 @@ type Modem struct {
 	suspect    map[slot]int      // how often a message looked cut short
 	direct     [][]byte          // came without being stored by the modem, not yet delivered
 	polls      int
-	away       bool   // the port could not be opened, so "starting" is news when it can
-	lastReason string // what was logged last
+	away       bool            // the port could not be opened, so "starting" is news when it can
+	lastReason string          // what was logged last
+	refusals   map[string]bool // sentences with which deliver refused, told to the log
 }
 
 // desk takes messages to send while one session lasts.
@@ -142,7 +143,7 @@ func New(cfg Config, log *slog.Logger) (*Modem, error) {
 	}
 	m := &Modem{
 		cfg: cfg.withDefaults(), log: log,
-		stored: make(map[slot][32]byte), suspect: make(map[slot]int), away: true,
+		stored: make(map[slot][32]byte), suspect: make(map[slot]int), refusals: make(map[string]bool), away: true,
 	}
 	m.now = snapshot{Status: Status{Signal: unknownSignal, Reason: "the modem has not been started"}}
 	return m, nil
@@ -173,7 +174,7 @@ func (m *Modem) Run(ctx context.Context, deliver func(context.Context, Inbound) 
 
 	pause := m.cfg.MinBackoff
 	for {
-		err := m.session(ctx, deliver)
+		err := fenced(func() error { return m.session(ctx, deliver) })
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -264,8 +265,7 @@ func (m *Modem) serve(ctx context.Context, s *session, deliver func(context.Cont
 		case <-s.at.Closed():
 			return s.gone()
 		case r := <-d.requests:
-			r.mr, r.err = m.submit(s, r)
-			close(r.done)
+			m.attend(s, r)
 		case <-poll.C:
 			// The modem's own count of its messages saves most listings; it is not always right.
 			m.polls++
@@ -304,6 +304,16 @@ func (m *Modem) serve(ctx context.Context, s *session, deliver func(context.Cont
 		if s.dirty != nil {
 			return s.dirty
 		}
+	}
+}
+
+// attend answers one who stands at the desk, whatever happens: a panic is an unknown outcome (invariant 7).
+func (m *Modem) attend(s *session, r *request) {
+	defer close(r.done)
+	r.err = fenced(func() (err error) { r.mr, err = m.submit(s, r); return err })
+	var p *panicError
+	if errors.As(r.err, &p) {
+		s.spoil(r.err)
 	}
 }
 

@@ -48,8 +48,8 @@ func (m *Modem) receiveDirect(ctx context.Context, deliver func(context.Context,
 		if len(tpdu) == 0 {
 			continue
 		}
-		if err := deliver(ctx, Inbound{TPDU: tpdu}); err != nil {
-			m.log.Warn("message not stored; it is kept in memory", "err", err)
+		if err := fenced(func() error { return deliver(ctx, Inbound{TPDU: tpdu}) }); err != nil {
+			m.refusal("message not stored; it is kept in memory", err)
 			kept = append(kept, raw)
 		}
 	}
@@ -127,8 +127,8 @@ func (m *Modem) take(ctx context.Context, s *session, at slot, e entry, deliver 
 	sum := sha256.Sum256([]byte(strings.ToUpper(e.digits)))
 	again := m.stored[at] == sum
 	if !again {
-		if err := deliver(ctx, Inbound{TPDU: tpdu}); err != nil {
-			m.log.Warn("message not stored; it stays in the modem", "err", err)
+		if err := fenced(func() error { return deliver(ctx, Inbound{TPDU: tpdu}) }); err != nil {
+			m.refusal("message not stored; it stays in the modem", err)
 			return nil
 		}
 		m.stored[at] = sum
@@ -146,6 +146,16 @@ func (m *Modem) take(ctx context.Context, s *session, at slot, e entry, deliver 
 	delete(m.stored, at)
 	delete(m.suspect, at)
 	return nil
+}
+
+// refusal logs that deliver refused a message: each sentence once, as a line for each message, or for each look at it,
+// would tell when somebody texted, and fill the journal.
+func (m *Modem) refusal(what string, err error) {
+	const enough = 32 // different sentences; more are one that changes each time
+	if text := err.Error(); !m.refusals[text] && len(m.refusals) < enough {
+		m.refusals[text] = true
+		m.log.Warn(what, "err", err)
+	}
 }
 
 // suspicious says that a message that looks damaged should be looked at again before it is believed.

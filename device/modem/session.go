@@ -51,6 +51,9 @@ func (s *session) close() error {
 
 // gone is the fault of a port that was lost.
 func (s *session) gone() error {
+	if err := s.filter.fault(); err != nil {
+		return &fault{fmt.Sprintf("the modem at %s says what this program can't read; it is started anew: if this repeats, send us the log", s.cfg.Port), err}
+	}
 	return &fault{fmt.Sprintf("the modem at %s was unplugged or switched itself off: check cable and power", s.cfg.Port), io.EOF}
 }
 

@@ -32,7 +32,7 @@ func (a Action) Label() string {
 	case ActionOpened:
 		return "mở hồ sơ"
 	case ActionAdded:
-		return "thêm báo tin vào hồ sơ"
+		return "thêm tin báo vào hồ sơ"
 	case ActionRead:
 		return "đọc nội dung"
 	case ActionUnopened:

@@ -93,10 +93,10 @@ func facets(d report.Draft) (given []facet, unknown string) {
 		grave bool
 	}{
 		{"Thời điểm xảy ra", d.When != report.WhenUnknown, d.When, d.When == report.WhenNow},
-		{"Người báo", d.Speaker != report.SpeakerUnknown, d.Speaker, false},
+		{"Người báo tin", d.Speaker != report.SpeakerUnknown, d.Speaker, false},
 		{"Tuổi của trẻ", d.Age != report.AgeUnknown, d.Age, false},
 		{"Giới tính", d.Sex != report.SexUnknown, d.Sex, false},
-		{"Người bị nêu", d.Alleged != report.AllegedUnknown, d.Alleged, false},
+		{"Người bị phản ánh", d.Alleged != report.AllegedUnknown, d.Alleged, false},
 		{"Môi trường", d.Environment != report.EnvironmentUnknown, d.Environment, false},
 	} {
 		if f.known {

@@ -63,7 +63,7 @@ func newDeviceRow(d Device, now time.Time, silentAfter time.Duration) deviceRow 
 		return row
 	}
 	if !d.CanStore {
-		row.Faults = append(row.Faults, "Không lưu được báo tin mới: bộ nhớ đầy hoặc hỏng, cần đến kiểm tra ngay.")
+		row.Faults = append(row.Faults, "Không lưu được tin báo mới: bộ nhớ đầy hoặc hỏng, cần đến kiểm tra ngay.")
 	}
 	switch d.Modem {
 	case ModemNoSignal:

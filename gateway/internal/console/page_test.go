@@ -282,7 +282,7 @@ func TestWordsThatDoNotOpenAreSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := b.as(t, "hoa")
-	if code, body := w.get("/case/" + n); code != http.StatusOK || !strings.Contains(body, "Không mở được nội dung báo tin.") || strings.Contains(body, "report-text") {
+	if code, body := w.get("/case/" + n); code != http.StatusOK || !strings.Contains(body, "Không mở được nội dung tin báo.") || strings.Contains(body, "report-text") {
 		t.Errorf("case: %d", code)
 	}
 	if _, body := w.get("/"); !strings.Contains(body, `data-unread="true"`) {
@@ -325,6 +325,28 @@ func TestEveryReasonOfIntakeIsExplained(t *testing.T) {
 	}
 }
 
+// TestHowAReportCameIn: an officer who calls back must know whom the sender wrote to.
+func TestHowAReportCameIn(t *testing.T) {
+	b := newBench(t)
+	w := b.as(t, "hoa")
+	for i, c := range []struct {
+		report triage.Report
+		want   string
+	}{
+		{triage.Report{Door: report.DoorScreen, Device: "d000001", Link: "mqtt"}, "Nhập tại màn hình kiosk d000001, chuyển về qua Internet;"},
+		{triage.Report{Door: report.DoorScreen, Device: "d000001", Link: "sms"}, "Nhập tại màn hình kiosk d000001, chuyển về qua SMS;"},
+		{triage.Report{Door: report.DoorSMS, Device: "d000001", Link: "mqtt"}, "Người dân nhắn tin đến số của kiosk d000001, chuyển về qua Internet;"},
+		{triage.Report{Door: report.DoorSMS, Link: "sms"}, "Người dân nhắn tin SMS thẳng đến số của trung tâm;"},
+		{triage.Report{Device: "d000001", Link: "mqtt"}, "Không rõ kênh tiếp nhận, từ kiosk d000001, chuyển về qua Internet;"},
+	} {
+		c.report.Urgency = report.U1
+		n := b.arrive(t, fmt.Sprintf("e%d", i), report.Draft{Door: c.report.Door, Text: report.Words("lời")}, c.report)
+		if _, body := w.get("/case/" + n); !strings.Contains(body, c.want) {
+			t.Errorf("%+v: the page lacks %q", c.report, c.want)
+		}
+	}
+}
+
 func TestKiosksThatFellSilentStandFirst(t *testing.T) {
 	b := newBench(t)
 	b.fleet.devices = []console.Device{
@@ -338,7 +360,7 @@ func TestKiosksThatFellSilentStandFirst(t *testing.T) {
 	if fmt.Sprint(order) != want {
 		t.Errorf("%v", order)
 	}
-	for _, s := range []string{"2 thiết bị đang im lặng", "Chưa từng kết nối", "Không lưu được báo tin mới", "Modem không dùng được", "cách ly 4 khung", "yếu (3/31)", "Đồng hồ của máy chưa chắc đúng"} {
+	for _, s := range []string{"2 thiết bị đang mất liên lạc", "Chưa từng kết nối", "Không lưu được tin báo mới", "Modem không dùng được", "cách ly 4 khung", "yếu (3/31)", "Đồng hồ của máy chưa chắc đúng"} {
 		if !strings.Contains(body, s) {
 			t.Errorf("the page lacks %q", s)
 		}

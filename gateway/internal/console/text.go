@@ -73,12 +73,19 @@ func linkText(link string) string {
 
 // receivedText is how a report came in: by which door, and by which link to us.
 func receivedText(r triage.Report) string {
-	s := "Không rõ cửa vào"
+	if r.Door == report.DoorSMS && r.Device == "" {
+		return "Người dân nhắn tin SMS thẳng đến số của trung tâm"
+	}
+	s := "Không rõ kênh tiếp nhận"
 	switch r.Door {
 	case report.DoorScreen:
 		s = "Nhập tại màn hình kiosk"
 	case report.DoorSMS:
 		s = "Người dân nhắn tin đến số của kiosk"
+	default:
+		if r.Device != "" {
+			s += ", từ kiosk"
+		}
 	}
 	if r.Device != "" {
 		s += " " + r.Device
@@ -122,7 +129,7 @@ func roleText(r routing.Role) string {
 	case routing.RoleDuty:
 		return "cán bộ trực"
 	case routing.RoleSupervisor:
-		return "giám sát"
+		return "cán bộ giám sát"
 	case routing.RoleTechnician:
 		return "kỹ thuật viên"
 	}
@@ -141,7 +148,7 @@ func refusalText(reason string) string {
 	case "unknown-device":
 		return "Thiết bị chưa được đăng ký"
 	case "unknown-key":
-		return "Khoá không được dùng, hoặc không còn được dùng"
+		return "Khoá lạ hoặc đã hết hiệu lực"
 	case "device-key":
 		return "Khoá của thiết bị trong cơ sở dữ liệu không mở được: cần đăng ký lại thiết bị này"
 	case "forged":
@@ -151,7 +158,7 @@ func refusalText(reason string) string {
 	case "failed":
 		return "Máy chủ không xử lý được vì lỗi của chính nó: xem nhật ký máy chủ, cần kiểm tra ngay"
 	case "replayed":
-		return "Phát lại dữ liệu cũ từ một số khác"
+		return "Dữ liệu cũ bị gửi lại từ một số khác"
 	}
 	return reason
 }

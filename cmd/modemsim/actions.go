@@ -179,7 +179,7 @@ func (p *panel) inject(i inject) error {
 	}
 	b, err := hex.DecodeString(i.Hex)
 	if err != nil {
-		return refusal{"Dữ liệu phải viết bằng số hệ mười sáu."}
+		return refusal{"Dữ liệu phải viết bằng số thập lục phân (hex)."}
 	}
 	p.network.Inject(p.number(i.From), p.number(i.To), b)
 	return nil
@@ -193,7 +193,7 @@ type injectTPDU struct {
 func (p *panel) injectTPDU(i injectTPDU) error {
 	b, err := hex.DecodeString(i.Hex)
 	if err != nil {
-		return refusal{"Dữ liệu phải viết bằng số hệ mười sáu."}
+		return refusal{"Dữ liệu phải viết bằng số thập lục phân (hex)."}
 	}
 	p.network.InjectTPDU(p.number(i.To), b)
 	return nil
@@ -221,7 +221,7 @@ func (p *panel) hostile(h hostile) error {
 	}
 	last := lastFrames(p.network.Truth(), from, to)
 	if len(last) == 0 {
-		return refusal{"Chưa có khung tin nào đi qua bằng SMS theo chiều này. Hãy tắt internet và gửi một báo cáo trước."}
+		return refusal{"Chưa có khung dữ liệu nào đi qua bằng SMS theo chiều này. Hãy tắt internet và gửi một tin báo trước."}
 	}
 	var whole []byte
 	for _, s := range last {
@@ -241,7 +241,7 @@ func (p *panel) hostile(h hostile) error {
 			p.network.InjectTPDU(to, s.Deliver)
 		}
 	default:
-		return refusal{"Không có trò này: random, truncated, forged, replay."}
+		return refusal{"Không có kiểu thử này: random, truncated, forged, replay."}
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func (g *guard) wrap(next http.Handler) http.Handler {
 			// Browsers name the origin of every POST; who does not is no browser
 			// and has the token.
 			if r.Method != http.MethodGet && origin == "" {
-				http.Error(w, "Yêu cầu không nói đến từ trang nào.", http.StatusForbidden)
+				http.Error(w, "Yêu cầu không cho biết đến từ trang nào.", http.StatusForbidden)
 				return
 			}
 			next.ServeHTTP(w, r)

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -279,6 +280,33 @@ func TestReportsByBothLinksReachTheConsoleAndAreAcked(t *testing.T) {
 	}))
 	if !strings.Contains(logs.String(), "quarantined") {
 		t.Error("the log says nothing: this test looks at the wrong one")
+	}
+}
+
+func TestEnrolmentsSideBySideGetABundleEach(t *testing.T) {
+	_, cfg := made(t, Setup{})
+	const n = 4
+	names, dirs := make([]string, n), make([]string, n)
+	var all sync.WaitGroup
+	for i := range n {
+		dirs[i] = filepath.Join(t.TempDir(), "bundle")
+		all.Go(func() {
+			var err error
+			if names[i], err = Enrol(t.Context(), cfg, Enrolment{Dir: dirs[i], Place: "Trường", Commune: 26734, Broker: "gw:1"}, time.Now()); err != nil {
+				t.Errorf("enrolment %d: %v", i, err)
+			}
+		})
+	}
+	all.Wait()
+	for i, dir := range dirs {
+		text, err := os.ReadFile(filepath.Join(dir, "kiosk.toml"))
+		if must(t, err); !strings.Contains(string(text), "configuration of "+names[i]+",") {
+			t.Errorf("the bundle of %s is another's", names[i])
+		}
+	}
+	slices.Sort(names)
+	if got := slices.Compact(names); len(got) != n {
+		t.Errorf("%d names for %d devices: %v", len(got), n, got)
 	}
 }
 

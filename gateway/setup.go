@@ -210,19 +210,25 @@ func Enrol(ctx context.Context, cfg Config, e Enrolment, now time.Time) (name st
 		return "", err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	// The bundle is written within the transaction: a device without a bundle would take an index for nothing, and a
-	// bundle without a device would be refused in the field, far from here.
+	// The bundle is written first, so that no device has an index without one, and outside any transaction: a slow stick
+	// must not keep the gateway from its database.
 	_, err = db.Enrol(ctx, now, func(index uint32) (intake.Device, error) {
+		e.clear() // another enrolment took the index of the bundle that is there
 		name = wire.DeviceName(index)
 		return bundle(e, id.Recipient(), ca, index, now)
 	})
 	if err != nil {
-		// Nobody is enrolled: what was written of the bundle would only mislead, and its keys open nothing.
-		for _, f := range bundleFiles {
-			_ = os.Remove(filepath.Join(e.Dir, f))
-		}
+		e.clear() // a bundle without a device would be refused in the field, far from here
+		return "", err
 	}
-	return name, err
+	return name, nil
+}
+
+// clear removes what was written of a bundle. Its keys open nothing.
+func (e Enrolment) clear() {
+	for _, f := range bundleFiles {
+		_ = os.Remove(filepath.Join(e.Dir, f))
+	}
 }
 
 // bundleFiles are the files of a bundle.

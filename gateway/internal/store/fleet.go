@@ -22,25 +22,47 @@ type Kiosk struct {
 	Last     wire.Heartbeat
 }
 
-// Enrol gives the next free index to a device and stores what makes returns for it, in one transaction: two enrolments at
-// once get two indexes. The first index is 1.
+// Enrol gives the next free index to a device and stores what makes returns for it. makes runs outside any transaction,
+// because it may be slow and the gateway takes reports meanwhile; where another enrolment was quicker it is called again
+// with a higher index. After an error nothing is stored. The first index is 1.
 func (s *Store) Enrol(ctx context.Context, at time.Time, makes func(index uint32) (intake.Device, error)) (d intake.Device, err error) {
-	err = s.write(ctx, func(t *tx) error {
+	for stored := false; err == nil && !stored; {
 		var next uint32
-		if err := t.row(ctx, "SELECT coalesce(max(idx), 0) + 1 FROM devices").Scan(&next); err != nil {
-			return err
-		}
-		if next > wire.MaxDevice {
-			return fmt.Errorf("no device index is left: the format has %d", wire.MaxDevice)
+		if next, err = s.nextIndex(ctx); err != nil {
+			break
 		}
 		if d, err = makes(next); err != nil {
+			break
+		}
+		stored, err = s.insertDevice(ctx, at, next, d)
+	}
+	return d, wrap("enrol a device", err)
+}
+
+func (s *Store) nextIndex(ctx context.Context) (next uint32, err error) {
+	err = s.read(ctx, func(t *tx) error {
+		return t.row(ctx, "SELECT coalesce(max(idx), 0) + 1 FROM devices").Scan(&next)
+	})
+	if err == nil && next > wire.MaxDevice {
+		err = fmt.Errorf("no device index is left: the format has %d", wire.MaxDevice)
+	}
+	return next, err
+}
+
+// insertDevice stores a device, or nothing where its index is taken.
+func (s *Store) insertDevice(ctx context.Context, at time.Time, index uint32, d intake.Device) (stored bool, err error) {
+	err = s.write(ctx, func(t *tx) error {
+		res, err := t.exec(ctx, `INSERT INTO devices (idx, place, province, commune, psk_epoch, psk, msisdn, enrolled)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (idx) DO NOTHING`,
+			index, d.Place, d.Province, d.Commune, d.PSKEpoch, blob(d.PSK), d.MSISDN, millis(at))
+		if err != nil {
 			return err
 		}
-		_, err := t.exec(ctx, `INSERT INTO devices (idx, place, province, commune, psk_epoch, psk, msisdn, enrolled)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, next, d.Place, d.Province, d.Commune, d.PSKEpoch, blob(d.PSK), d.MSISDN, millis(at))
+		n, err := res.RowsAffected()
+		stored = n == 1
 		return err
 	})
-	return d, wrap("enrol a device", err)
+	return stored, err
 }
 
 // Beat is a heartbeat and when it came.

@@ -73,6 +73,14 @@ func (s *Store) prepare(ctx context.Context, path string) error {
 	if check != "ok" {
 		return fmt.Errorf("database %s is damaged: stop the gateway, keep a copy of the file and restore the last backup", path)
 	}
+	// Asked without the lock of the one writer: a start waits for no enrolment and needs no room on the disk.
+	var have int
+	if err := s.w.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
+		return explain(path, err)
+	}
+	if have == len(migrations) {
+		return nil
+	}
 	return s.write(ctx, func(t *tx) error { return t.migrate(ctx, path, migrations) })
 }
 
@@ -126,14 +134,15 @@ func run(ctx context.Context, db *sql.DB, f func(*tx) error) error {
 // passing says in words what to do where the database can't be used now, and marks it intake.ErrUnavailable; other errors
 // stay as they are.
 func passing(err error) error {
+	say := func(sentence string) error { return fmt.Errorf("%s: %w: %w", sentence, intake.ErrUnavailable, err) }
+	if noRoom(err) {
+		return say("the disk of the gateway's database is full: make room; what was acknowledged is safe")
+	}
 	var e sqlite3.Error
 	if !errors.As(err, &e) {
 		return err
 	}
-	say := func(sentence string) error { return fmt.Errorf("%s: %w: %w", sentence, intake.ErrUnavailable, err) }
 	switch e.Code {
-	case sqlite3.ErrFull:
-		return say("the disk of the gateway's database is full: make room; what was acknowledged is safe")
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:
 		return say("another program holds the gateway's database: wait for it to end, or end it")
 	case sqlite3.ErrIoErr, sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm, sqlite3.ErrNomem:

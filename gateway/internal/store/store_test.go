@@ -220,6 +220,41 @@ func TestDatabaseThatAnotherProgramHoldsIsSaid(t *testing.T) {
 	}
 }
 
+// A start must not wait for an enrolment, nor end because one takes long.
+func TestOpeningNeedsNoWriteLock(t *testing.T) {
+	path, s := open(t)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	defer hold(t, path)()
+	s, err := store.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A bundle is written to a stick, which may take long: reports go on meanwhile.
+func TestEnrolmentHoldsNoLockWhileTheBundleIsMade(t *testing.T) {
+	_, s := open(t)
+	defer s.Close()
+	var asked []uint32
+	d, err := s.Enrol(t.Context(), base, func(i uint32) (intake.Device, error) {
+		if asked = append(asked, i); i == 1 {
+			if err := s.Put(t.Context(), []intake.Raw{{Link: "mqtt", Received: base}}); err != nil {
+				t.Error(err)
+			}
+			enrol(t, s) // others are quicker
+		}
+		return intake.Device{Index: i, PSK: []byte("k")}, nil
+	})
+	if err != nil || d.Index != 3 || fmt.Sprint(asked) != "[1 3]" {
+		t.Errorf("enrolled %d after %v, %v", d.Index, asked, err)
+	}
+}
+
 // hold takes the lock of the one writer, as another program does.
 func hold(t *testing.T, path string) (release func()) {
 	t.Helper()

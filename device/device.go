@@ -116,7 +116,7 @@ func readKeys(c DeviceConfig) (to seal.Recipient, psk seal.PSK, err error) {
 	}
 	secret, err := seal.ReadSecret(c.Key)
 	if err != nil {
-		return to, psk, err
+		return to, psk, ifAbsent(err, "copy it again from this kiosk's bundle, which gateway enrol made, or correct device.key")
 	}
 	defer clear(secret)
 	if err := psk.UnmarshalText(secret); err != nil {
@@ -147,7 +147,7 @@ func (d *Device) newModem() error {
 	if d.cfg.Modem.PINFile != "" {
 		pin, err := seal.ReadSecret(d.cfg.Modem.PINFile)
 		if err != nil {
-			return err
+			return fmt.Errorf("modem.pin_file: %w", ifAbsent(err, "write the SIM's PIN into it, with mode 0600"))
 		}
 		c.PIN = strings.TrimSpace(string(pin))
 	}

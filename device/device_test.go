@@ -241,13 +241,18 @@ func TestStartRefusalIsOneClearSentence(t *testing.T) {
 	}{
 		"device key others may read": {func(k *kiosk) error { return os.Chmod(at("device.key")(k), 0o644) }, "run chmod 600 on it"},
 		"TLS key others may read":    {func(k *kiosk) error { return os.Chmod(at("tls.key")(k), 0o640) }, "run chmod 600 on it"},
-		"no device key":              {func(k *kiosk) error { return os.Remove(at("device.key")(k)) }, "make it with gateway enrol"},
+		"no device key":              {func(k *kiosk) error { return os.Remove(at("device.key")(k)) }, "copy it again from this kiosk's bundle, which gateway enrol made, or correct device.key"},
 		"damaged device key":         {func(k *kiosk) error { return os.Truncate(at("device.key")(k), 50) }, "make a new bundle with gateway enrol"},
 		"no recipient":               {func(k *kiosk) error { return os.Remove(at("intake.recipient")(k)) }, "correct device.recipient"},
 		"damaged recipient":          {func(k *kiosk) error { return os.Truncate(at("intake.recipient")(k), 40) }, "make a new bundle"},
-		"no certificate":             {func(k *kiosk) error { return os.Remove(at("tls.crt")(k)) }, "make a new bundle with gateway enrol, or correct the path"},
-		"damaged authority":          {func(k *kiosk) error { return os.Truncate(at("ca.crt")(k), 20) }, "holds no certificate"},
-		"state folder is a file":     {func(k *kiosk) error { return os.WriteFile(k.cfg.Device.StateDir, nil, 0o600) }, "check the disk and device.state_dir"},
+		"no certificate":             {func(k *kiosk) error { return os.Remove(at("tls.crt")(k)) }, "gateway renew -device, or correct the path"},
+		"no TLS key":                 {func(k *kiosk) error { return os.Remove(at("tls.key")(k)) }, "gateway renew -device"},
+		"no PIN": {func(k *kiosk) error {
+			k.cfg.Modem.Port, k.cfg.Modem.PINFile = "/dev/null", at("pin")(k)
+			return nil
+		}, "write the SIM's PIN into it"},
+		"damaged authority":      {func(k *kiosk) error { return os.Truncate(at("ca.crt")(k), 20) }, "holds no certificate"},
+		"state folder is a file": {func(k *kiosk) error { return os.WriteFile(k.cfg.Device.StateDir, nil, 0o600) }, "check the disk and device.state_dir"},
 		"PIN others may read": {func(k *kiosk) error {
 			k.cfg.Modem.Port, k.cfg.Modem.PINFile = "/dev/null", at("pin")(k)
 			return errors.Join(os.WriteFile(at("pin")(k), []byte("1234\n"), 0o600), os.Chmod(at("pin")(k), 0o604))

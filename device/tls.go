@@ -3,11 +3,21 @@ package device
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/langnghe/langnghe/device/seal"
 )
+
+// ifAbsent adds what to do to an error that says that a file is not there; other errors say it themselves.
+func ifAbsent(err error, next string) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %s", err, next)
+	}
+	return err
+}
 
 // tlsConfigOf gives a function that reads the files anew each time, so that a renewed certificate needs no restart.
 func tlsConfigOf(c GatewayConfig) func() (*tls.Config, error) {
@@ -16,10 +26,10 @@ func tlsConfigOf(c GatewayConfig) func() (*tls.Config, error) {
 
 // tlsConfig reads our certificate and the authority of the gateway's. Whether they are still valid is for the link to judge.
 func tlsConfig(c GatewayConfig) (*tls.Config, error) {
-	const next = "make a new bundle with gateway enrol, or correct the path"
+	const next = "make the three files anew with gateway renew -device, or correct the path"
 	key, err := seal.ReadSecret(c.TLSKey)
 	if err != nil {
-		return nil, err
+		return nil, ifAbsent(err, "copy it again from this kiosk's bundle, or "+next)
 	}
 	defer clear(key)
 	cert, err := os.ReadFile(c.TLSCert)

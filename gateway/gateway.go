@@ -53,7 +53,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Gateway, err err
 	if err != nil {
 		return nil, err
 	}
-	if g.store, err = openStore(ctx, cfg); err != nil {
+	if g.store, err = openStore(ctx, cfg, id); err != nil {
 		return nil, err
 	}
 	g.fleet = newFleet(g.store)
@@ -87,21 +87,14 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Gateway, err err
 	return g, nil
 }
 
-func openStore(ctx context.Context, cfg Config) (*store.Store, error) {
-	if err := os.MkdirAll(cfg.Gateway.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("make gateway.data_dir: %w", err)
-	}
-	return store.Open(ctx, cfg.database())
-}
-
 func readIdentity(path string) (id seal.Identity, err error) {
 	text, err := seal.ReadSecret(path)
 	if err != nil {
-		return id, fmt.Errorf("intake.identity: %w", err)
+		return id, fmt.Errorf("intake.identity: %w", ifAbsent(err, "restore the copy from the safe, or correct the path; a new one would open no report that is stored"))
 	}
 	defer clear(text)
 	if err := id.UnmarshalText(text); err != nil {
-		return id, fmt.Errorf("intake.identity %s: %w", path, err)
+		return id, fmt.Errorf("intake.identity %s: %w: restore the copy from the safe, or correct the path", path, err)
 	}
 	return id, nil
 }
@@ -110,11 +103,11 @@ func readIdentity(path string) (id seal.Identity, err error) {
 func readPair(what, cert, key string) (tls.Certificate, error) {
 	c, err := os.ReadFile(cert)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("%s.cert can't be read: %w; make it with gateway init, or correct the path", what, err)
+		return tls.Certificate{}, fmt.Errorf("%s.cert can't be read: %w: restore it with its key, or correct the path", what, err)
 	}
 	k, err := seal.ReadSecret(key)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("%s.key: %w", what, err)
+		return tls.Certificate{}, fmt.Errorf("%s.key: %w", what, ifAbsent(err, "restore it with its certificate, or correct the path"))
 	}
 	defer clear(k)
 	pair, err := tls.X509KeyPair(c, k)
@@ -131,7 +124,7 @@ func (g *Gateway) openMQTT(ctx context.Context, cfg MQTTConfig, dir string) (*mq
 	}
 	ca, err := os.ReadFile(cfg.CA)
 	if err != nil {
-		return nil, fmt.Errorf("mqtt.ca can't be read: %w; make it with gateway init, or correct the path", err)
+		return nil, fmt.Errorf("mqtt.ca can't be read: %w: restore the copy of ca.crt, or correct the path", err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(ca) {
@@ -159,7 +152,7 @@ func (g *Gateway) openSMS(cfg SMSConfig) (*smsin.Link, error) {
 	if cfg.PINFile != "" {
 		pin, err := seal.ReadSecret(cfg.PINFile)
 		if err != nil {
-			return nil, fmt.Errorf("sms.pin_file: %w", err)
+			return nil, fmt.Errorf("sms.pin_file: %w", ifAbsent(err, "write the SIM's PIN into it, with mode 0600"))
 		}
 		mc.PIN = strings.TrimSpace(string(pin))
 		clear(pin)

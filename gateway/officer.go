@@ -61,7 +61,11 @@ func AddOfficer(ctx context.Context, cfg Config, n NewOfficer) (password string,
 	if err != nil {
 		return "", err
 	}
-	db, err := openStore(ctx, cfg)
+	id, err := readIdentity(cfg.Intake.Identity)
+	if err != nil {
+		return "", err
+	}
+	db, err := openStore(ctx, cfg, id)
 	if err != nil {
 		return "", err
 	}

@@ -110,11 +110,11 @@ func keyPEM(k crypto.Signer) ([]byte, error) {
 func readAuthority(cfg EnrolConfig, now time.Time) (*authority, error) {
 	cert, err := os.ReadFile(cfg.CA)
 	if err != nil {
-		return nil, fmt.Errorf("enrol.ca can't be read: %w; it is made by gateway init", err)
+		return nil, fmt.Errorf("enrol.ca can't be read: %w: restore the copy of ca.crt, or correct the path", err)
 	}
 	key, err := seal.ReadSecret(cfg.CAKey)
 	if err != nil {
-		return nil, fmt.Errorf("enrol.ca_key: %w", err)
+		return nil, fmt.Errorf("enrol.ca_key: %w", ifAbsent(err, "it is kept offline: bring it for this command, or name its place"))
 	}
 	defer clear(key)
 	pair, err := tls.X509KeyPair(cert, key)

@@ -101,7 +101,7 @@ func Init(ctx context.Context, s Setup, now time.Time) (err error) {
 	if err != nil {
 		return err
 	}
-	db, err := openStore(ctx, c)
+	db, err := openStore(ctx, c, id)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func writeFiles(dir string, files []file) error {
 	for _, f := range files {
 		path := filepath.Join(dir, f.name)
 		if err := seal.WriteSecret(path, f.text); err != nil {
-			return err
+			return withNext(err)
 		}
 		if !f.secret {
 			if err := os.Chmod(path, 0o644); err != nil {
@@ -137,11 +137,11 @@ func emptyDir(what, dir string) error {
 		return fmt.Errorf("%s: name a folder for what is made", what)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("%s: make folder %s: %w", what, dir, err)
+		return fmt.Errorf("%s: make folder %s: %w", what, dir, withNext(err))
 	}
 	have, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+		return fmt.Errorf("%s: %w", what, withNext(err))
 	}
 	if len(have) > 0 {
 		return fmt.Errorf("%s: folder %s is not empty (it has %s): choose another one; nothing was changed", what, dir, have[0].Name())
@@ -205,7 +205,7 @@ func Enrol(ctx context.Context, cfg Config, e Enrolment, now time.Time) (name st
 	if err := emptyDir("enrol", e.Dir); err != nil {
 		return "", err
 	}
-	db, err := openStore(ctx, cfg)
+	db, err := openStore(ctx, cfg, id)
 	if err != nil {
 		return "", err
 	}

@@ -2,8 +2,10 @@ package seal
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -94,16 +96,27 @@ func (p *PSK) UnmarshalText(text []byte) error {
 }
 
 // ReadSecret reads a secret file of at most 64 KiB. It refuses a file that anyone but its owner may read or write: what
-// a copied card or another program could read is no secret.
+// a copied card or another program could read is no secret. Where the file is absent the error is fs.ErrNotExist, and what
+// to do about it is for the caller to say: only the caller knows what the file is and whether another can be made.
 func ReadSecret(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("secret file %s can't be read (%w): make it with gateway enrol, or correct the path", path, err)
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err // the path is said once
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			return nil, fmt.Errorf("secret file %s can't be read: %w: run this as the user that owns it", path, err)
+		}
+		return nil, fmt.Errorf("secret file %s can't be read: %w", path, err)
 	}
 	defer f.Close()
 	st, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("secret file %s: %w", path, err)
+	}
+	if st.IsDir() {
+		return nil, fmt.Errorf("secret file %s is a folder: correct the path", path)
 	}
 	if m := st.Mode(); !m.IsRegular() || m.Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("secret file %s has mode %04o: others may read it; run chmod 600 on it", path, m.Perm())

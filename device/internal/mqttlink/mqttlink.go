@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/langnghe/langnghe/device/internal/relay"
+	"github.com/langnghe/langnghe/device/internal/supervise"
 	"github.com/langnghe/langnghe/device/wire"
 )
 
@@ -158,12 +159,14 @@ func (l *Link) Heartbeat(ctx context.Context, h wire.Heartbeat) error {
 // Run keeps a connection until ctx ends, and returns nil then. It calls deliver for each frame on the ack topic, again
 // until it returns nil: with QoS 0 nobody else would repeat the frame soon.
 func (l *Link) Run(ctx context.Context, deliver func(context.Context, []byte) error) error {
+	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		l.deliver(ctx, deliver)
 	}()
 	defer func() { <-done }()
+	defer cancel() // also when this goroutine breaks: its supervisor waits for it
 	for failed := 0; ctx.Err() == nil; failed++ {
 		for _, i := range rand.Perm(len(l.cfg.Brokers)) {
 			began := time.Now()
@@ -204,7 +207,8 @@ func rest(ctx context.Context, d time.Duration) {
 	}
 }
 
-// deliver hands frames on, one after the other.
+// deliver hands frames on, one after the other. A frame that breaks what reads it is given up: the gateway acks again when
+// the envelope comes again.
 func (l *Link) deliver(ctx context.Context, deliver func(context.Context, []byte) error) {
 	for {
 		var frame []byte
@@ -214,7 +218,12 @@ func (l *Link) deliver(ctx context.Context, deliver func(context.Context, []byte
 			return
 		}
 		for n := 0; ; n++ {
-			err := deliver(ctx, frame)
+			err := supervise.Call(func() error { return deliver(ctx, frame) })
+			var broken *supervise.PanicError
+			if errors.As(err, &broken) {
+				l.log.Error("a frame from mqtt was given up", "error", err)
+				break
+			}
 			if err == nil {
 				break
 			}

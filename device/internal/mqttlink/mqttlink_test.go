@@ -18,6 +18,7 @@ import (
 
 	"github.com/langnghe/langnghe/device/internal/relay"
 	"github.com/langnghe/langnghe/device/internal/relay/linktest"
+	"github.com/langnghe/langnghe/device/internal/supervise"
 	"github.com/langnghe/langnghe/device/wire"
 )
 
@@ -329,6 +330,59 @@ func TestFrameFlood(t *testing.T) {
 		if len(f) != maxFrame {
 			t.Fatalf("a frame of %d bytes was kept", len(f))
 		}
+	}
+}
+
+// A frame that breaks what reads it is given up; the next has its turn. The gateway acks again when the envelope comes again.
+func TestPanicOfDeliverCostsOneFrame(t *testing.T) {
+	a := newAuthority(t)
+	b := newBroker(t, a, a.current(t, "broker", loopback), nil)
+	l := newLink(t, a, a.current(t, device), b.addr)
+	got := make(chan string, 10)
+	run(t, l, func(_ context.Context, frame []byte) error {
+		got <- string(frame)
+		if string(frame) == "poison" {
+			panic(string(frame))
+		}
+		return nil
+	})
+	linktest.Until(t, "the link is ready", l.Ready)
+	for _, frame := range []string{"poison", "good"} {
+		must(t, b.nc.Publish("d."+device+".ack", []byte(frame)))
+		must(t, b.nc.Flush())
+		if f := <-got; f != frame {
+			t.Errorf("delivered %q", f)
+		}
+	}
+	if !l.Ready() {
+		t.Error("the link is down")
+	}
+}
+
+// The client calls back on goroutines of its own, where no supervisor catches anything: a certificate that breaks its
+// reader costs one try to connect.
+func TestPanicInTheHandshakeCostsOneTry(t *testing.T) {
+	a := newAuthority(t)
+	b := newBroker(t, a, a.current(t, "broker", loopback), nil)
+	l := newLink(t, a, a.current(t, device), b.addr)
+	good, tries := l.cfg.TLS, 0
+	l.cfg.TLS = func() (*tls.Config, error) {
+		if tries++; tries == 1 {
+			panic("hostile bytes")
+		}
+		return good()
+	}
+	run(t, l, ignore)
+	linktest.Until(t, "the link is ready", l.Ready)
+}
+
+// When Run itself breaks, it returns what it started, so that the supervisor can start it anew.
+func TestPanicOfRunLeavesNothingBehind(t *testing.T) {
+	a := newAuthority(t)
+	l := newLink(t, a, a.current(t, device), "127.0.0.1:1")
+	l.cfg.Now = func() time.Time { panic("no time") }
+	if err := supervise.Call(func() error { return l.Run(t.Context(), ignore) }); err == nil || strings.Contains(err.Error(), "no time") {
+		t.Errorf("Run: %v", err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/langnghe/langnghe/device/internal/relay"
+	"github.com/langnghe/langnghe/device/internal/supervise"
 	"github.com/langnghe/langnghe/device/wire"
 )
 
@@ -39,11 +40,14 @@ func (l *Link) connect(ctx context.Context, broker string) (ok bool) {
 		SetConnectTimeout(l.cfg.Dial).
 		SetConnectionLostHandler(func(paho.Client, error) { s.lose() }).
 		SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) {
-			conn, err := l.dial(ctx, broker)
-			if err == nil {
-				opened <- conn
+			// Fenced, like the handler below: the client calls both on goroutines of its own.
+			var conn net.Conn
+			err := supervise.Call(func() (err error) { conn, err = l.dial(ctx, broker); return err })
+			if err != nil {
+				return nil, err
 			}
-			return conn, err
+			opened <- conn
+			return conn, nil
 		})
 	s.client = paho.NewClient(opt)
 	defer func() {
@@ -68,7 +72,11 @@ func (l *Link) connect(ctx context.Context, broker string) (ok bool) {
 		return false
 	}
 	topic := wire.TopicAck(l.cfg.Device)
-	sub := s.client.Subscribe(topic, 0, func(_ paho.Client, m paho.Message) { l.receive(m.Payload()) })
+	sub := s.client.Subscribe(topic, 0, func(_ paho.Client, m paho.Message) {
+		if err := supervise.Call(func() error { l.receive(m.Payload()); return nil }); err != nil {
+			l.log.Error("a frame from mqtt was given up", "error", err)
+		}
+	})
 	if !await(ctx, sub, l.cfg.PubackWait) || sub.Error() != nil {
 		if ctx.Err() == nil {
 			l.say(fmt.Sprintf("the broker %s does not answer a subscription: trying again", broker))

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/langnghe/langnghe/device/internal/outbox"
+	"github.com/langnghe/langnghe/device/internal/supervise"
 	"github.com/langnghe/langnghe/device/wire"
 )
 
@@ -55,7 +56,7 @@ func (r *Relay) takeInbound(ctx context.Context) error {
 func (r *Relay) apply(ctx context.Context, f outbox.Inbound) (ok bool, err error) {
 	var ack wire.Ack
 	// Fenced: these bytes are stored, and would stop every start to come.
-	if fenced(func() (err error) { ack, err = wire.ParseAck(f.Body); return err }) != nil {
+	if supervise.Call(func() (err error) { ack, err = wire.ParseAck(f.Body); return err }) != nil {
 		return false, nil
 	}
 	ok = true

@@ -5,12 +5,12 @@ package relay
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"time"
 
 	"github.com/langnghe/langnghe/device/internal/outbox"
+	"github.com/langnghe/langnghe/device/internal/supervise"
 	"github.com/langnghe/langnghe/device/wire"
 )
 
@@ -205,7 +205,7 @@ func (r *Relay) depart(ctx context.Context, d departure) error {
 
 // send gives env to a link, and fences the link: a panic in it is an outcome that we do not know.
 func (r *Relay) send(ctx context.Context, link Link, env wire.Envelope) outbox.Outcome {
-	err := fenced(func() error { return link.Send(ctx, env) })
+	err := supervise.Call(func() error { return link.Send(ctx, env) })
 	out := outbox.Unknown
 	switch {
 	case err == nil:
@@ -216,16 +216,6 @@ func (r *Relay) send(ctx context.Context, link Link, env wire.Envelope) outbox.O
 	// Debug, as a log with a time would tell when a report was made.
 	r.log.Debug("attempt ended", "link", link.Name(), "outcome", out, "error", err)
 	return out
-}
-
-// fenced turns a panic of f into an error. The value of the panic is not kept: it may hold what f worked on.
-func fenced(f func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic of type %T", p)
-		}
-	}()
-	return f()
 }
 
 // end takes the outcome of a Send.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/langnghe/langnghe/device/internal/inbox"
 	"github.com/langnghe/langnghe/device/internal/relay"
+	"github.com/langnghe/langnghe/device/internal/supervise"
 	"github.com/langnghe/langnghe/device/modem"
 	"github.com/langnghe/langnghe/device/modem/pdu"
 	"github.com/langnghe/langnghe/device/wire"
@@ -104,16 +105,14 @@ func (l *Link) Send(ctx context.Context, env wire.Envelope) error {
 
 // Run hands the gateway's frames to deliver, and sends answers, until ctx ends.
 func (l *Link) Run(ctx context.Context, deliver func(context.Context, []byte) error) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	l.running.Store(true)
 	defer l.running.Store(false)
-	var wg sync.WaitGroup
 	wg.Go(func() { l.answer(ctx) })
-	err := l.o.Inbox.Frames(ctx, deliver)
-	cancel()
-	wg.Wait()
-	return err
+	return l.o.Inbox.Frames(ctx, deliver)
 }
 
 // Answer queues a text for a villager and returns at once. It may be lost: with the power, or when no network comes.
@@ -154,7 +153,10 @@ func (l *Link) answer(ctx context.Context) {
 				return
 			}
 		}
-		l.say(ctx, r)
+		// Fenced: nobody supervises this goroutine. An answer may be missing.
+		if err := supervise.Call(func() error { l.say(ctx, r); return nil }); err != nil {
+			l.o.Log.Error("an answer was given up", "error", err)
+		}
 	}
 }
 
@@ -170,8 +172,7 @@ func (l *Link) say(ctx context.Context, r reply) {
 			if l.turns.take(ctx, answer) != nil {
 				return
 			}
-			_, err = l.o.Send(ctx, segments[0])
-			l.turns.give()
+			err = l.submit(ctx, segments[0])
 			// Debug, as a log with a time would tell when somebody texted. Unknown is perhaps sent: a second answer would
 			// only confuse.
 			l.o.Log.Debug("answer ended", "error", err)
@@ -186,4 +187,11 @@ func (l *Link) say(ctx context.Context, r reply) {
 			timer.Stop()
 		}
 	}
+}
+
+// submit sends one segment and gives the turn back, whatever happens.
+func (l *Link) submit(ctx context.Context, s pdu.Submit) error {
+	defer l.turns.give()
+	_, err := l.o.Send(ctx, s)
+	return err
 }

@@ -262,6 +262,26 @@ func TestAnswerThatIsPerhapsSentIsNotSentAgain(t *testing.T) {
 	}
 }
 
+// An answer that breaks the link is lost; the next goes out, and the modem's turn is given back.
+func TestPanicWhileAnsweringCostsOneAnswer(t *testing.T) {
+	sends := make(chan struct{}, 10)
+	broken := true
+	l := running(t, func(context.Context, pdu.Submit) (byte, error) {
+		if broken {
+			broken = false
+			panic("hostile bytes")
+		}
+		sends <- struct{}{}
+		return 0, nil
+	})
+	l.Answer(address(t, "0912345678"), "one")
+	l.Answer(address(t, "0912345678"), "two")
+	<-sends
+	if err := l.Send(t.Context(), linktest.Envelope(1)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAnswersAreBounded(t *testing.T) {
 	l := New(Options{Log: quiet})
 	for range 10 * maxAnswers {

@@ -1,5 +1,6 @@
-// Package supervise runs the device's tasks and restarts those that are fenced. It holds the only recover of the device:
-// hostile bytes may end a task that reads them, but a kiosk that goes round in a crash loop is a closed door.
+// Package supervise runs the device's tasks and restarts those that are fenced. Its Call is the device's fence, also around
+// what others' goroutines call: hostile bytes may end a task that reads them, but a kiosk that goes round in a crash loop is
+// a closed door. Only device/modem, which the gateway uses too, has a fence of its own.
 package supervise
 
 import (

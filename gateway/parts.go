@@ -27,6 +27,7 @@ func (a mqttAcker) Ack(ctx context.Context, to intake.Downlink, frame []byte) er
 // fleet holds the last heartbeat of each device in memory and writes them to the store every few seconds.
 type fleet struct {
 	store *store.Store
+	put   func(context.Context, []store.Beat) error
 
 	mu    sync.Mutex // guards the rest
 	beats map[uint32]store.Beat
@@ -34,7 +35,7 @@ type fleet struct {
 }
 
 func newFleet(s *store.Store) *fleet {
-	return &fleet{store: s, beats: map[uint32]store.Beat{}, dirty: map[uint32]bool{}}
+	return &fleet{store: s, put: s.PutHeartbeats, beats: map[uint32]store.Beat{}, dirty: map[uint32]bool{}}
 }
 
 func (f *fleet) beat(device string, h wire.Heartbeat) {
@@ -51,6 +52,7 @@ func (f *fleet) beat(device string, h wire.Heartbeat) {
 func (f *fleet) run(ctx context.Context, log *slog.Logger) error {
 	t := time.NewTicker(flushEvery)
 	defer t.Stop()
+	failing := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -60,8 +62,14 @@ func (f *fleet) run(ctx context.Context, log *slog.Logger) error {
 			}
 			return ctx.Err()
 		case <-t.C:
-			if err := f.flush(ctx); err != nil {
-				return err
+			// A heartbeat is worth no restart: the devices' page shows what is in memory, and the next flush tries again.
+			switch err := f.flush(ctx); {
+			case err != nil && !failing && ctx.Err() == nil:
+				failing = true
+				log.Error("heartbeats can't be stored; they are kept in memory and tried again", "error", err)
+			case err == nil && failing:
+				failing = false
+				log.Info("heartbeats are stored again")
 			}
 		}
 	}
@@ -78,7 +86,15 @@ func (f *fleet) flush(ctx context.Context) error {
 	if len(beats) == 0 {
 		return nil
 	}
-	return f.store.PutHeartbeats(ctx, beats)
+	err := f.put(ctx, beats)
+	if err != nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for _, b := range beats {
+			f.dirty[b.Device] = true
+		}
+	}
+	return err
 }
 
 // Devices implements console.Fleet.

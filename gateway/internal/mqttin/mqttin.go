@@ -70,10 +70,11 @@ type Server struct {
 	issuer nkeys.KeyPair // signs what the callout answers; made at New, never stored
 	worker nkeys.KeyPair // the one internal user; made at New, never stored
 
-	gate   chan struct{} // closed by Run when logins can be answered; handshakes wait for it
-	opened atomic.Bool   // Run was called
-	nc     atomic.Pointer[nats.Conn]
-	stop   sync.Once
+	gate    chan struct{} // closed by Run when logins can be answered; handshakes wait for it
+	opened  atomic.Bool   // Run was called
+	refused atomic.Bool   // the last arrival that was handed over was not taken
+	nc      atomic.Pointer[nats.Conn]
+	stop    sync.Once
 }
 
 // tuning is what tests make shorter.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"sync"
 	"testing"
 	"time"
@@ -226,6 +227,33 @@ func TestRefusedDeliveryComesAgain(t *testing.T) {
 	if got := len(r.got()); got != n {
 		t.Errorf("%d deliveries were taken, want %d", got, n)
 	}
+}
+
+// On a full disk each try of each device would be a line.
+func TestRefusalIsLoggedOnce(t *testing.T) {
+	var full atomic.Bool
+	var refused atomic.Int64
+	full.Store(true)
+	r := start(t, func(r *rig) {
+		r.refuse = func(arrival) error {
+			if !full.Load() {
+				return nil
+			}
+			refused.Add(1)
+			return errors.New("disk full")
+		}
+	})
+	d := r.mustDial("d000001")
+	for i := range 3 {
+		d.publish("r/d000001", 1, fmt.Sprint(i))
+	}
+	eventually(t, "refusals", func() bool { return refused.Load() >= 9 })
+	if n := strings.Count(r.log.String(), "disk full"); n != 1 {
+		t.Errorf("the log says it %d times", n)
+	}
+	full.Store(false)
+	eventually(t, "all envelopes", func() bool { return len(r.got()) >= 3 })
+	eventually(t, "the end of it in the log", func() bool { return strings.Contains(r.log.String(), "stored again") })
 }
 
 func (r *rig) stored() uint64 {

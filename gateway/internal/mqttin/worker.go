@@ -157,26 +157,27 @@ func (s *Server) handOver(ctx context.Context, m jetstream.Msg) {
 	err := s.deliver(ctx, device, m.Data())
 	switch {
 	case err == nil:
+		if s.refused.Load() && s.refused.Swap(false) {
+			s.log.Info("arrivals are stored again")
+		}
 		s.answered(m.Ack())
 	case ctx.Err() != nil:
 		s.answered(m.Nak())
 	default:
-		pause, first := s.pause(m)
-		if first {
-			s.log.Error("arrival was not stored; it comes again", "device", device, "in", pause, "err", err)
+		if !s.refused.Swap(true) { // once: on a full disk every device's every try would be a line
+			s.log.Error("arrivals can't be stored; they come again until they can", "device", device, "err", err)
 		}
-		s.answered(m.NakWithDelay(pause))
+		s.answered(m.NakWithDelay(s.pause(m)))
 	}
 }
 
 // pause is how long to wait before m comes again: doubling, since what refuses it is a full or failing disk.
-func (s *Server) pause(m jetstream.Msg) (pause time.Duration, first bool) {
+func (s *Server) pause(m jetstream.Msg) time.Duration {
 	meta, err := m.Metadata()
 	if err != nil {
-		return s.tune.nakDelay, true
+		return s.tune.nakDelay
 	}
-	n := min(meta.NumDelivered-1, 20)
-	return min(s.tune.nakDelay<<n, s.tune.nakMax), n == 0
+	return min(s.tune.nakDelay<<min(meta.NumDelivered-1, 20), s.tune.nakMax)
 }
 
 // answered logs an answer to the broker that did not get there; the message then comes again by itself.

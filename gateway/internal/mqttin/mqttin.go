@@ -37,6 +37,8 @@ const (
 	// handshakeTimeout bounds the TLS handshake and, after it, the login. The server's own 2 s drop handshakes when
 	// every device of a province comes back at once.
 	handshakeTimeout = 20 * time.Second
+	// renewBefore is how long before its end the server's certificate is asked to be renewed.
+	renewBefore = 60 * 24 * time.Hour
 	// account holds devices and worker; nothing else is in the server.
 	account = "$G"
 )
@@ -82,6 +84,7 @@ type tuning struct {
 	ackWait  time.Duration // a delivery that was not answered by then is made again
 	nakDelay time.Duration // first pause before a refused delivery is made again; doubles up to nakMax
 	nakMax   time.Duration
+	room     int64 // what the broker may store in bytes; 0 = three quarters of what the disk has free
 }
 
 var defaultTuning = tuning{ackWait: 15 * time.Second, nakDelay: time.Second, nakMax: time.Minute}
@@ -168,7 +171,7 @@ func (s *Server) options(host string, port int) (*server.Options, error) {
 		MaxPayload: MaxPayload,
 		// Logins of MQTT wait for the callout for AuthTimeout of the server, not of MQTT.
 		AuthTimeout: handshakeTimeout.Seconds(),
-		JetStream:   true, StoreDir: s.cfg.StoreDir,
+		JetStream:   true, StoreDir: s.cfg.StoreDir, JetStreamMaxStore: s.tune.room,
 		SyncAlways: true, // one node: without it a power cut loses every message of the last two minutes
 		// The worker proves itself with a key made a moment ago, by a signature that MQTT cannot carry, and from inside
 		// this process only.
@@ -216,8 +219,10 @@ func (s *Server) checkCertificate(now time.Time) error {
 	}
 	if now.After(leaf.NotAfter) || now.Before(leaf.NotBefore) {
 		// SMS and the console must live on, so this is no reason to stop.
-		s.log.Error("the MQTT server certificate is not valid today: devices will refuse it and use SMS; make a new one",
-			"not_before", leaf.NotBefore, "not_after", leaf.NotAfter)
+		s.log.Error("the MQTT server certificate is not valid today: devices will refuse it and use SMS; make a new one with gateway renew -server, or set the clock",
+			"not_before", leaf.NotBefore, "not_after", leaf.NotAfter, "now", now)
+	} else if now.Add(renewBefore).After(leaf.NotAfter) {
+		s.log.Warn("the MQTT server certificate expires soon: make a new one with gateway renew -server", "not_after", leaf.NotAfter)
 	}
 	return nil
 }

@@ -443,6 +443,52 @@ func TestExpiredServerCertificateIsSaid(t *testing.T) {
 	}
 }
 
+func TestFullDiskIsSaidInWords(t *testing.T) {
+	r := &rig{t: t, ca: newAuthority(t), log: &lockedBuffer{}}
+	tune := fast
+	tune.room = maxStored / 2
+	s, err := newServer(r.config(t.TempDir()), tune, r.known, r.deliver, r.beat, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "too little room: make at least 192 MiB free") {
+		t.Errorf("Run says %v", err)
+	}
+}
+
+// A technician reads the log by its warnings: there must be one for each attempt, and it must say what to do.
+func TestRefusalIsOneWarning(t *testing.T) {
+	r := start(t)
+	r.unknown["d000009"] = true
+	hour := time.Now().Add(time.Hour)
+	for _, c := range []struct {
+		id   string
+		cert tls.Certificate
+		want string
+	}{
+		{"d000009", r.ca.issue(t, "d000009", hour), "d000009 is not enrolled"},
+		{"d000001", r.ca.issue(t, "d000001", time.Now().Add(-time.Minute)), "make a new one with gateway renew -device d000001"},
+		{"d000002", newAuthority(t).issue(t, "d000002", hour), "not one of this gateway's authority"},
+	} {
+		before := len(r.log.String())
+		if d, err := dialWith(t, r.srv.Addr(), c.id, &tls.Config{RootCAs: r.ca.pool, Certificates: []tls.Certificate{c.cert}}, func(*paho.ClientOptions) {}); err == nil {
+			t.Errorf("%s came in", c.id)
+			d.Disconnect(0)
+		}
+		// Whoever comes in afterwards comes after all that was said of the one before.
+		r.mustDial("d000005").Disconnect(0)
+		var warnings []string
+		for _, line := range strings.Split(r.log.String()[before:], "\n") {
+			if strings.Contains(line, "level=WARN") || strings.Contains(line, "level=ERROR") {
+				warnings = append(warnings, line)
+			}
+		}
+		if len(warnings) != 1 || !strings.Contains(warnings[0], c.want) {
+			t.Errorf("%s: want one warning with %q, got %q", c.id, c.want, warnings)
+		}
+	}
+}
+
 func TestRunEndsWithItsContextAndFreesAll(t *testing.T) {
 	r := open(t)
 	ctx, cancel := context.WithCancel(t.Context())

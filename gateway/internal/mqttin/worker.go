@@ -19,9 +19,12 @@ const (
 	fetch   = 4 * workers
 
 	// maxStored bounds the stream, and maxPerDevice one device's part of it, so that no device can fill the disk or
-	// crowd out the others. What does not fit is never acked, so the device keeps it and sends it again.
-	maxStored    = 1 << 30
+	// crowd out the others. What does not fit is never acked, so the device keeps it and sends it again. The broker reserves
+	// maxStored at its start and refuses to where it is more than three quarters of what the disk has free.
+	maxStored    = 128 << 20
 	maxPerDevice = 1024
+
+	noRoom = 10047 // the server's code of "insufficient storage resources available"; its client has no name for it
 )
 
 // Run lets devices in and hands what they publish to deliver, until ctx ends (then it returns nil) or the broker fails. It
@@ -95,7 +98,12 @@ func (s *Server) consumer(ctx context.Context, nc *nats.Conn) (jetstream.Consume
 		MaxBytes: maxStored, MaxMsgSize: MaxPayload, MaxMsgsPerSubject: maxPerDevice,
 		Discard: jetstream.DiscardNew, DiscardNewPerSubject: true,
 	})
-	if err != nil {
+	var full *jetstream.APIError
+	switch {
+	case errors.As(err, &full) && full.ErrorCode == noRoom:
+		return nil, fmt.Errorf("the disk of the MQTT store %s has too little room: make at least %d MiB free, then start again; nothing was lost",
+			s.cfg.StoreDir, maxStored*3/2>>20)
+	case err != nil:
 		return nil, fmt.Errorf("open the stream of reports: %w", err)
 	}
 	c, err := stream.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{

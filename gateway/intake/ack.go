@@ -31,8 +31,10 @@ type ackQueue struct {
 }
 
 type tokens struct {
-	to  Downlink
-	all []wire.Token
+	to      Downlink
+	all     []wire.Token
+	refused int       // times in a row
+	rests   time.Time // until then it is not tried
 }
 
 func newAckQueue(link string, a Acker, log *slog.Logger) *ackQueue {
@@ -62,54 +64,103 @@ func (q *ackQueue) add(to Downlink, ts ...wire.Token) {
 	}
 }
 
-// next takes out one frame's worth for the device that has waited longest.
-func (q *ackQueue) next() (to Downlink, ts []wire.Token, ok bool) {
+// next takes out one frame's worth for the device that has waited longest and does not rest. Where there is none, wait is
+// how long until there is; 0 means that nobody waits.
+func (q *ackQueue) next(now time.Time) (t tokens, wait time.Duration, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.order) == 0 {
-		return Downlink{}, nil, false
+	for i, name := range q.order {
+		t := q.owed[name]
+		if rest := t.rests.Sub(now); rest > 0 {
+			if wait == 0 || rest < wait {
+				wait = rest
+			}
+			continue
+		}
+		q.order = slices.Delete(q.order, i, i+1)
+		out := *t
+		n := min(len(t.all), wire.MaxAckTokens)
+		out.all, t.all = t.all[:n:n], t.all[n:]
+		if len(t.all) > 0 {
+			q.order = append(q.order, name)
+		} else {
+			delete(q.owed, name)
+		}
+		return out, 0, true
 	}
-	name := q.order[0]
-	q.order = q.order[1:]
-	t := q.owed[name]
-	n := min(len(t.all), wire.MaxAckTokens)
-	ts, t.all = t.all[:n:n], t.all[n:]
-	if len(t.all) > 0 {
-		q.order = append(q.order, name)
+	return tokens{}, wait, false
+}
+
+// rest puts back what the link refused, for later; after too many times it forgets all that the device is owed, and tells.
+func (q *ackQueue) rest(t tokens, now time.Time) (forgotten bool) {
+	t.refused++
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if t.refused >= maxRefused {
+		delete(q.owed, t.to.Device)
+		q.order = slices.DeleteFunc(q.order, func(name string) bool { return name == t.to.Device })
+		return true
+	}
+	if more := q.owed[t.to.Device]; more != nil { // came meanwhile, or did not fit into the frame
+		t.all = append(t.all, more.all...)
+		t.to = more.to
 	} else {
-		delete(q.owed, name)
+		q.order = append(q.order, t.to.Device)
 	}
-	return t.to, ts, true
+	t.rests = now.Add(refusedRest)
+	q.owed[t.to.Device] = &t
+	return false
 }
 
 func (q *ackQueue) run(ctx context.Context) error {
 	for {
-		to, ts, ok := q.next()
+		t, wait, ok := q.next(time.Now())
 		if !ok {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-q.wake:
+			if err := q.idle(ctx, wait); err != nil {
+				return err
 			}
 			continue
 		}
-		err := q.acker.Ack(ctx, to, wire.Ack{Tokens: ts}.Append(nil))
+		log := q.log.With("link", q.link, "device", t.to.Device)
+		err := q.acker.Ack(ctx, t.to, wire.Ack{Tokens: t.all}.Append(nil))
 		switch {
 		case err == nil:
-			q.log.Debug("acked", "link", q.link, "device", to.Device, "envelopes", len(ts))
+			log.Debug("acked", "envelopes", len(t.all))
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case errors.Is(err, ErrRefused):
+			if q.rest(t, time.Now()) {
+				// The device sends its envelope again and is tried anew.
+				log.Warn("acks to a device are refused and given up: is the number right with which it was enrolled?", "error", err)
+			}
 		case errors.Is(err, ErrNotSent):
-			q.log.Debug("no ack could leave; trying again", "link", q.link, "device", to.Device, "error", err)
-			q.add(to, ts...)
+			log.Debug("no ack could leave; trying again", "error", err)
+			q.add(t.to, t.all...)
 			if err := pause(ctx, retryAfter); err != nil {
 				return err
 			}
 		default:
 			// Perhaps it left (invariant 7). If not, the device sends its envelope again and gets the same ack.
-			q.log.Warn("an ack may be lost", "link", q.link, "device", to.Device, "error", err)
+			log.Warn("an ack may be lost", "error", err)
 		}
 	}
+}
+
+// idle waits until something is owed, or for as long as wait where that is not 0.
+func (q *ackQueue) idle(ctx context.Context, wait time.Duration) error {
+	var rested <-chan time.Time
+	if wait > 0 {
+		t := time.NewTimer(wait)
+		defer t.Stop()
+		rested = t.C
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-q.wake:
+	case <-rested:
+	}
+	return nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -23,20 +23,28 @@ const (
 	answerRetry  = 15 * time.Second
 	answerWithin = 24 * time.Hour // an answer that could not leave for longer would only puzzle
 	maxAnswered  = 10_000         // numbers that are remembered
+	maxResting   = 100            // answers that wait because they were refused
 )
 
 // answers sends what is owed. The numbers of the last day are kept as keyed digests, in memory.
 type answers struct {
 	in   *Intake
 	wake chan struct{}
-	back []Answer // taken out to be sent, and not yet owed again; owned by run
+	// Owned by run.
+	back  []Answer            // taken out to be sent, and not yet owed again
+	rests map[string]*refusal // answers whose number was refused, by what is sealed
 
 	mu   sync.Mutex // guards past
 	past map[wire.ID][]time.Time
 }
 
+type refusal struct {
+	times int
+	last  time.Time
+}
+
 func newAnswers(in *Intake) *answers {
-	return &answers{in: in, wake: make(chan struct{}, 1), past: map[wire.ID][]time.Time{}}
+	return &answers{in: in, wake: make(chan struct{}, 1), past: map[wire.ID][]time.Time{}, rests: map[string]*refusal{}}
 }
 
 func (a *answers) nudge() {
@@ -130,11 +138,10 @@ func (a *answers) pay(ctx context.Context) (sent bool, err error) {
 	if err := a.oweAgain(ctx); err != nil {
 		return false, err
 	}
-	owed, err := a.in.cfg.Store.Answers(ctx, 1)
-	if err != nil || len(owed) == 0 {
+	o, ok, err := a.next(ctx)
+	if err != nil || !ok {
 		return false, err
 	}
-	o := owed[0]
 	// It is forgotten before its first byte leaves: if we die now it is not sent, which is better than twice at each
 	// start (invariant 3, with the loss on the other side: the case is open whether the answer leaves or not).
 	if err := a.in.update(ctx, func(tx Tx) error { return tx.Paid(ctx, o.ID) }); err != nil {
@@ -146,18 +153,64 @@ func (a *answers) pay(ctx context.Context) (sent bool, err error) {
 		return true, nil
 	}
 	if a.in.now().Sub(o.Due) > answerWithin {
+		delete(a.rests, string(o.Sealed))
 		return true, nil
 	}
-	switch err := a.in.cfg.Answerer.Answer(ctx, string(number), answerText); {
+	err = a.in.cfg.Answerer.Answer(ctx, string(number), answerText)
+	if !errors.Is(err, ErrRefused) {
+		delete(a.rests, string(o.Sealed))
+	}
+	switch {
 	case err == nil:
 		return true, nil
 	case errors.Is(err, ErrNotSent):
 		a.back = append(a.back, o)
 		return false, a.oweAgain(context.WithoutCancel(ctx)) // else a stop just now would lose it
+	case errors.Is(err, ErrRefused):
+		return true, a.rest(ctx, o, err)
 	default:
 		a.in.log.Warn("an automatic answer may be lost", "error", err)
 		return true, nil
 	}
+}
+
+// next is the oldest answer that is owed and does not rest.
+func (a *answers) next(ctx context.Context) (o Answer, ok bool, err error) {
+	owed, err := a.in.cfg.Store.Answers(ctx, len(a.rests)+1)
+	now := a.in.now()
+	for _, o := range owed {
+		// The age is negative where the clock was set back.
+		r := a.rests[string(o.Sealed)]
+		if r == nil {
+			return o, true, err
+		}
+		if age := now.Sub(r.last); age < 0 || age >= refusedRest {
+			return o, true, err
+		}
+	}
+	return Answer{}, false, err
+}
+
+// rest owes an answer again whose number was refused, or gives it up; the others go on meanwhile.
+func (a *answers) rest(ctx context.Context, o Answer, cause error) error {
+	key := string(o.Sealed)
+	r := a.rests[key]
+	if r == nil {
+		if len(a.rests) >= maxResting {
+			return nil // as many are refused as can be remembered: it is the network that takes none
+		}
+		r = &refusal{}
+		a.rests[key] = r
+	}
+	r.times++
+	r.last = a.in.now()
+	if r.times >= maxRefused {
+		delete(a.rests, key)
+		a.in.log.Warn("an automatic answer is refused and given up", "error", cause)
+		return nil
+	}
+	a.back = append(a.back, o)
+	return a.oweAgain(context.WithoutCancel(ctx))
 }
 
 // oweAgain notes the answers that did not leave; those that the store can't take wait in memory.

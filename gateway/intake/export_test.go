@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/langnghe/langnghe/device/modem/pdu"
@@ -29,11 +30,11 @@ func (in *Intake) Drain(ctx context.Context) error {
 	}
 	for _, q := range in.acks {
 		for {
-			to, ts, ok := q.next()
+			t, _, ok := q.next(in.now())
 			if !ok {
 				break
 			}
-			if err := q.acker.Ack(ctx, to, wire.Ack{Tokens: ts}.Append(nil)); err != nil {
+			if err := q.acker.Ack(ctx, t.to, wire.Ack{Tokens: t.all}.Append(nil)); err != nil {
 				return err
 			}
 		}
@@ -67,3 +68,15 @@ func (in *Intake) TPDU(ctx context.Context, tpdu []byte) (records, refused int, 
 	err = b.message(ctx, Raw{ID: 1, Link: LinkSMS, Received: in.now()}, tpdu)
 	return len(b.records), len(b.refused), err
 }
+
+// AckQueue is the queue of acks for one link.
+type AckQueue struct{ q *ackQueue }
+
+// NewAckQueue makes one.
+func NewAckQueue(a Acker, log *slog.Logger) AckQueue { return AckQueue{newAckQueue(LinkSMS, a, log)} }
+
+// Add owes an ack.
+func (q AckQueue) Add(to Downlink, t wire.Token) { q.q.add(to, t) }
+
+// Run pays until ctx ends.
+func (q AckQueue) Run(ctx context.Context) error { return q.q.run(ctx) }

@@ -24,9 +24,20 @@ const (
 	LinkSMS  = "sms"
 )
 
-// ErrNotSent is the error of an Acker or Answerer that knows that nothing has left: intake tries again. Any other error
-// means that it may have been sent, and is not tried again.
-var ErrNotSent = errors.New("nothing was sent")
+// ErrNotSent and ErrRefused are the errors of an Acker or Answerer that knows that nothing has left. With ErrNotSent the
+// link is down: intake tries again, with this and with all that waits. With ErrRefused the link works and does not take this
+// message or number: intake tries a few times more while the others go on. Any other error means that it may have been
+// sent, and is not tried again.
+var (
+	ErrNotSent = errors.New("nothing was sent")
+	ErrRefused = errors.New("it was refused")
+)
+
+// A number may be refused for a passing reason. maxRefused is how often it is tried, refusedRest for how long it rests.
+const (
+	maxRefused  = 3
+	refusedRest = 30 * time.Second
+)
 
 // Acker carries acks to devices on one link. An ack may be lost or repeated: the device asks again by sending again.
 type Acker interface {

@@ -362,6 +362,35 @@ func TestAnswerIsOwedUntilItCanLeave(t *testing.T) {
 	}
 }
 
+// A number that the network takes nothing for keeps no other answer waiting, and is given up.
+func TestRefusedAnswerBlocksNobodyAndIsGivenUp(t *testing.T) {
+	r := newRig(t)
+	tries := 0
+	r.refuses = func(number string) error {
+		if number != villager {
+			return nil
+		}
+		tries++
+		return fmt.Errorf("CMS 1: %w", intake.ErrRefused)
+	}
+	r.sms(tpdus(t, villager, "alo", noon, 1)...)
+	r.sms(tpdus(t, "+84987654321", "alo", noon, 1)...)
+	r.drain()
+	if len(r.answers) != 1 || tries != 1 {
+		t.Fatalf("%d answers and %d tries at once", len(r.answers), tries)
+	}
+	for range 10 {
+		r.pass(time.Minute)
+		r.drain()
+	}
+	if tries != 3 || len(r.answers) != 1 {
+		t.Errorf("%d tries, %d answers", tries, len(r.answers))
+	}
+	if owed, err := r.store.Answers(t.Context(), 9); err != nil || len(owed) != 0 {
+		t.Errorf("%d are still owed, %v", len(owed), err)
+	}
+}
+
 func TestStatusReportsAndEmptyMessages(t *testing.T) {
 	r := newRig(t)
 	to, err := pdu.ParseAddress(villager)

@@ -43,6 +43,7 @@ type rig struct {
 	acks    []sent
 	answers []string // number and text
 	refuse  error    // what Answer returns
+	refuses func(number string) error
 
 	store *store.Store
 	in    *intake.Intake
@@ -76,6 +77,11 @@ func (r *rig) Answer(_ context.Context, number, text string) error {
 	defer r.mu.Unlock()
 	if r.refuse != nil {
 		return r.refuse
+	}
+	if r.refuses != nil {
+		if err := r.refuses(number); err != nil {
+			return err
+		}
 	}
 	r.answers = append(r.answers, number+" "+text)
 	return nil

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
+	"strconv"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -96,7 +98,8 @@ func (l *Link) Answer(ctx context.Context, number, text string) error {
 }
 
 // SendBinary sends frame as 8-bit data, before all texts that wait. nil means that the service centre took it all;
-// intake.ErrNotSent that nothing left; any other error that something may have left, or that it can never be sent.
+// intake.ErrNotSent that nothing left because the modem or its network can't send now; intake.ErrRefused that nothing left
+// because the network or the modem does not take this message or this number; any other error that something may have left, or that it can never be sent.
 // Once its first segment is handed to the modem it heeds the modem's deadline, no longer ctx.
 func (l *Link) SendBinary(ctx context.Context, to string, frame []byte) error {
 	return l.send(ctx, "ack", l.acks, to, func(a pdu.Address, ref uint16) ([]pdu.Submit, error) {
@@ -185,6 +188,8 @@ func (l *Link) submit(ctx context.Context, j *job) (outcome string, err error) {
 		_, err := l.modem.Send(ctx, s)
 		switch {
 		case err == nil:
+		case i == 0 && errors.Is(err, modem.ErrNotSent) && refused(err):
+			return "refused", fmt.Errorf("%w: %w", intake.ErrRefused, err)
 		case i == 0 && errors.Is(err, modem.ErrNotSent):
 			return "not sent", fmt.Errorf("%w: %w", intake.ErrNotSent, err)
 		default:
@@ -193,4 +198,23 @@ func (l *Link) submit(ctx context.Context, j *job) (outcome string, err error) {
 		}
 	}
 	return "accepted", nil
+}
+
+// cause finds the cause in an error of the modem, which has no other way to tell it; TestOutcomes has the modem say it.
+var cause = regexp.MustCompile(`CMS Error: *([0-9]{1,4})`)
+
+// refused says that it is this message or this number that was not taken. Of the RP-causes (TS 24.011 table 8.4) and TP-FCS
+// (TS 23.040 9.2.3.22) that are below 300 only congestion and a busy or failing service centre (42, 192) are everybody's; so
+// is what the modem says for itself from 300 on (TS 27.005 3.2.5: no SIM, no service), but for a message that it finds
+// wrong (302 to 305). A SIM that may send to nobody is refused with each number, each a few times.
+func refused(err error) bool {
+	m := cause.FindStringSubmatch(err.Error())
+	if m == nil {
+		return false
+	}
+	n, err := strconv.Atoi(m[1])
+	if err != nil {
+		return false
+	}
+	return n < 300 && n != 42 && n != 192 || n >= 302 && n <= 305
 }

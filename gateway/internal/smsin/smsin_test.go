@@ -202,7 +202,7 @@ func TestAckAndAnswerReachTheirSIMs(t *testing.T) {
 	}
 }
 
-func TestThreeOutcomes(t *testing.T) {
+func TestOutcomes(t *testing.T) {
 	r := start(t)
 	send := func() error { return r.link.SendBinary(t.Context(), kiosk, []byte("frame")) }
 	if err := send(); err != nil {
@@ -211,6 +211,15 @@ func TestThreeOutcomes(t *testing.T) {
 	r.sim.SetSendError(331) // no network service, TS 27.005 3.2.5
 	if err := send(); !errors.Is(err, intake.ErrNotSent) {
 		t.Errorf("not sent: %v", err)
+	}
+	eventually(t, "the modem", r.link.Ready)
+	for code, link := range map[int]bool{1: false, 8: false, 10: false, 21: false, 28: false, 195: false, 304: false, 42: true, 192: true} {
+		r.sim.SetSendError(code)
+		err := send()
+		if errors.Is(err, intake.ErrNotSent) != link || errors.Is(err, intake.ErrRefused) == link {
+			t.Errorf("+CMS ERROR: %d gives %v", code, err)
+		}
+		eventually(t, "the modem", r.link.Ready)
 	}
 	r.sim.SetSendError(0)
 	eventually(t, "the modem", r.link.Ready)

@@ -20,6 +20,10 @@ func runScreen(ctx context.Context, cfg device.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	// Before the toolkit is asked: it ends in a panic.
+	if err := checkDisplay(ctx); err != nil {
+		return err
+	}
 	for k, v := range map[string]string{
 		"FYNE_SCALE": "1",   // the layout is in pixels, and cheap panels lie about their size
 		"FYNE_CACHE": "10s", // how long the toolkit keeps pictures of what was drawn, words included

@@ -362,6 +362,27 @@ func TestAnswerIsOwedUntilItCanLeave(t *testing.T) {
 	}
 }
 
+// A clock that was ahead and is set back: what came meanwhile is read within the patience, not when the clock has caught up.
+func TestClockSetBackHoldsNothingUp(t *testing.T) {
+	r := newRig(t)
+	r.pass(240 * time.Hour)
+	r.sms(tpdus(t, villager, long, noon, 7)[0])
+	r.mqtt(d1, r.seal(1, seg(tpdus(t, villager, long, noon, 8)[0])).Envelope)
+	r.sms(tpdus(t, "+84987654321", "alo", noon, 1)...)
+	r.drain()
+	r.pass(-240 * time.Hour)
+	r.sms(tpdus(t, "+84987654321", "alo nua", noon, 1)...)
+	r.drain()
+	if len(r.answers) != 2 {
+		t.Errorf("%d answers, want one on each side of the change", len(r.answers))
+	}
+	r.pass(61 * time.Minute)
+	r.sweep()
+	if n := len(r.cases()); n != 4 {
+		t.Errorf("%d cases an hour later", n)
+	}
+}
+
 // A number that the network takes nothing for keeps no other answer waiting, and is given up.
 func TestRefusedAnswerBlocksNobodyAndIsGivenUp(t *testing.T) {
 	r := newRig(t)

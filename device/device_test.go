@@ -176,7 +176,7 @@ func TestSubmitNeedsNeitherModemNorNetwork(t *testing.T) { // invariant 1
 	}
 	k.eventually("the missing modem is named", func() bool { return strings.Contains(k.Status().Modem, "no-modem") })
 	k.eventually("the expired certificate is named", func() bool {
-		return strings.Contains(k.Status().MQTT, "certificate expired on") && strings.Contains(k.Status().MQTT, "make a new bundle")
+		return strings.Contains(k.Status().MQTT, "certificate expired on") && strings.Contains(k.Status().MQTT, "gateway renew -device")
 	})
 	if s := k.Status(); !s.CanStore || s.Online {
 		t.Errorf("%+v", s)

@@ -9,7 +9,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -19,10 +18,12 @@ import (
 	"github.com/langnghe/langnghe/device/seal"
 )
 
-// Lifetimes of certificates. A leaf ends with its authority at the latest.
+// Lifetimes of certificates, and how their ends are said. A leaf ends with its authority at the latest.
 const (
 	caYears   = 10
 	leafYears = 5
+
+	day = "2006-01-02"
 )
 
 // authority signs the certificates of the gateway and of its kiosks.
@@ -61,12 +62,24 @@ func (a *authority) sign(t *x509.Certificate, pub crypto.PublicKey) (*x509.Certi
 	return x509.ParseCertificate(der)
 }
 
-// issue makes a key and a certificate for it: a server's where hosts are given, else a client's with name as its CN.
+// issue makes a key and a certificate for it; see leaf.
 func (a *authority) issue(name string, hosts []string, now time.Time) (cert, key []byte, err error) {
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a key: %w", err)
 	}
+	c, err := a.sign(leaf(name, hosts, a, now), &k.PublicKey)
+	if err != nil {
+		return nil, nil, err
+	}
+	if key, err = keyPEM(k); err != nil {
+		return nil, nil, err
+	}
+	return certPEM(c), key, nil
+}
+
+// leaf is the certificate of a server where hosts are given, else of a client with name as its CN.
+func leaf(name string, hosts []string, a *authority, now time.Time) *x509.Certificate {
 	t := &x509.Certificate{
 		Subject: pkix.Name{CommonName: name}, NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(leafYears, 0, 0),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
@@ -84,14 +97,7 @@ func (a *authority) issue(name string, hosts []string, now time.Time) (cert, key
 			}
 		}
 	}
-	c, err := a.sign(t, &k.PublicKey)
-	if err != nil {
-		return nil, nil, err
-	}
-	if key, err = keyPEM(k); err != nil {
-		return nil, nil, err
-	}
-	return certPEM(c), key, nil
+	return t
 }
 
 func certPEM(c *x509.Certificate) []byte {
@@ -130,7 +136,8 @@ func readAuthority(cfg EnrolConfig, now time.Time) (*authority, error) {
 		return nil, fmt.Errorf("enrol.ca %s is no authority's certificate", cfg.CA)
 	}
 	if now.After(c.NotAfter) {
-		return nil, errors.New("enrol.ca has expired: make a new authority with gateway init in another folder")
+		return nil, fmt.Errorf("enrol.ca %s expired on %s: make a new authority with gateway init in another folder, or set this machine's clock (%s) if it is wrong",
+			cfg.CA, c.NotAfter.Format(day), now.Format(day))
 	}
 	return &authority{c, signer}, nil
 }

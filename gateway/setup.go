@@ -44,7 +44,7 @@ func Init(ctx context.Context, s Setup, now time.Time) (err error) {
 			return fmt.Errorf("init: -host %q is neither a name nor an IP address", h)
 		}
 	}
-	if err := emptyDir("init", s.Dir); err != nil {
+	if err := emptyDir("init", "dir", s.Dir); err != nil {
 		return err
 	}
 	c := DefaultConfig()
@@ -132,9 +132,9 @@ func writeFiles(dir string, files []file) error {
 }
 
 // emptyDir makes dir with mode 0700, or checks that it is empty.
-func emptyDir(what, dir string) error {
+func emptyDir(what, flag, dir string) error {
 	if dir == "" {
-		return fmt.Errorf("%s: name a folder for what is made", what)
+		return fmt.Errorf("%s: -%s: name a new or empty folder for what is made", what, flag)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("%s: make folder %s: %w", what, dir, withNext(err))
@@ -202,7 +202,7 @@ func Enrol(ctx context.Context, cfg Config, e Enrolment, now time.Time) (name st
 	if err != nil {
 		return "", err
 	}
-	if err := emptyDir("enrol", e.Dir); err != nil {
+	if err := emptyDir("enrol", "out", e.Dir); err != nil {
 		return "", err
 	}
 	db, err := openStore(ctx, cfg, id)

@@ -18,10 +18,12 @@ const usage = `gateway is the central server of Lắng Nghe.
   gateway serve -config FILE                         run it
   gateway enrol -config FILE -out DIR -place "..." -commune CODE ...
                                                      make the bundle of a new kiosk
+  gateway renew -config FILE -server                 make a new certificate of the gateway, for the same hosts
+  gateway renew -config FILE -device NAME -out DIR   make a new certificate of an enrolled kiosk
   gateway officer add -config FILE -user NAME -scope national|province:NN|commune:NNNNN
                                                      let a person log in to the console
 
-Each command tells its flags with -h. enrol and officer may run while serve runs.
+Each command tells its flags with -h. enrol, renew and officer may run while serve runs.
 `
 
 // streams are what a command reads and writes besides its files.
@@ -65,6 +67,8 @@ func dispatch(ctx context.Context, args []string, s streams) error {
 		return initialise(ctx, rest, s)
 	case "enrol":
 		return enrol(ctx, rest, s)
+	case "renew":
+		return renew(ctx, rest, s)
 	case "officer":
 		return officer(ctx, rest, s)
 	case "help", "-h", "-help", "--help":

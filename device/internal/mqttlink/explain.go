@@ -44,13 +44,15 @@ func (l *Link) explain(broker string, err error) string {
 			return fmt.Sprintf("the broker %s shows a certificate that begins on %s, and this device holds it to be %s: set the device's date",
 				broker, invalid.Cert.NotBefore.Format(day), now.Format(day))
 		}
-		return fmt.Sprintf("the broker %s shows a certificate that expired on %s: renew it at the gateway", broker, invalid.Cert.NotAfter.Format(day))
+		return fmt.Sprintf("the broker %s shows a certificate that expired on %s: renew it there with gateway renew -server, or this kiosk's clock (%s) is wrong",
+			broker, invalid.Cert.NotAfter.Format(day), now.Format(day))
 	case errors.As(err, &invalid):
-		return fmt.Sprintf("the broker %s shows a certificate that is not valid for a server: renew it at the gateway", broker)
+		return fmt.Sprintf("the broker %s shows a certificate that is not valid for a server: make a new one there with gateway renew -server", broker)
 	}
 	// The connection was refused by the other side, or cut: our own certificate is the first to ask.
 	if leaf := l.leaf(); leaf != nil && now.After(leaf.NotAfter) {
-		return fmt.Sprintf("this device's certificate expired on %s: make a new bundle with gateway enrol and install it", leaf.NotAfter.Format(day))
+		return fmt.Sprintf("this device's certificate expired on %s: make a new one at the gateway with gateway renew -device %s, or this kiosk's clock (%s) is wrong",
+			leaf.NotAfter.Format(day), l.cfg.Device, now.Format(day))
 	}
 	switch {
 	case errors.Is(err, packets.ErrorRefusedIDRejected), errors.Is(err, packets.ErrorRefusedNotAuthorised),

@@ -203,7 +203,7 @@ func TestStateSaysWhatIsWrong(t *testing.T) {
 		}, []string{"another name", "correct the broker's address"}},
 		"broker's certificate expired": {func(t *testing.T) *Link {
 			return newLink(t, a, client, newBroker(t, a, a.issue(t, "broker", yesterday.Add(-day), yesterday, loopback), nil).addr)
-		}, []string{"expired on " + yesterday.UTC().Format("2006-01-02"), "renew it at the gateway"}},
+		}, []string{"expired on " + yesterday.UTC().Format("2006-01-02"), "gateway renew -server, or this kiosk's clock ("}},
 		"clock of the device in the past": {func(t *testing.T) *Link {
 			l := newLink(t, a, client, newBroker(t, a, good, nil).addr)
 			l.cfg.Now = func() time.Time { return time.Now().Add(-50 * day) }
@@ -216,7 +216,7 @@ func TestStateSaysWhatIsWrong(t *testing.T) {
 		}, nil},
 		"own certificate expired": {func(t *testing.T) *Link {
 			return newLink(t, a, a.issue(t, device, yesterday.Add(-day), yesterday), newBroker(t, a, good, nil).addr)
-		}, []string{"this device's certificate expired on " + yesterday.UTC().Format("2006-01-02"), "gateway enrol"}},
+		}, []string{"this device's certificate expired on " + yesterday.UTC().Format("2006-01-02"), "gateway renew -device d0", "or this kiosk's clock ("}},
 		"own certificate of a stranger": {func(t *testing.T) *Link {
 			return newLink(t, a, stranger.current(t, device), newBroker(t, a, good, nil).addr)
 		}, []string{"refuses this device", device + " is enrolled"}},

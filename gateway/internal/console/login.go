@@ -108,12 +108,17 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 	if host, _, err := net.SplitHostPort(address); err == nil {
 		address = host
 	}
-	if wait := c.throttle.admit(v.User, address, c.p.Now()); wait > 0 {
+	account, err := c.account(r.Context(), v.User)
+	if err != nil {
+		c.failure(w, r, err)
+		return
+	}
+	if wait := c.throttle.admit(v.User, account.Viewer.ID != "", address, c.p.Now()); wait > 0 {
 		w.Header().Set("Retry-After", fmt.Sprint(int(wait/time.Second)+1))
 		refuse(http.StatusTooManyRequests, sentenceThrottled(wait))
 		return
 	}
-	a, ok, err := c.check(r.Context(), v.User, r.PostForm.Get("password"))
+	a, ok, err := c.check(r.Context(), account, r.PostForm.Get("password"))
 	if err != nil {
 		c.throttle.succeeded(v.User, address)
 		c.failure(w, r, err)
@@ -150,14 +155,23 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-// check tells whether password is user's. The account comes back with ok false too, where there is one.
-func (c *Console) check(ctx context.Context, user, password string) (a Account, ok bool, err error) {
+// account returns the account with exactly this name, or one without Viewer.ID where there is none.
+func (c *Console) account(ctx context.Context, user string) (Account, error) {
 	a, known, err := c.p.Accounts.Account(ctx, user)
 	if err != nil {
-		return Account{}, false, fmt.Errorf("look up the account: %w", err)
+		return Account{}, fmt.Errorf("look up the account: %w", err)
 	}
-	if !known || a.Viewer.ID == "" || a.Viewer.ID != user {
-		a, known = Account{Hash: nobody}, false
+	if !known || a.Viewer.ID != user {
+		return Account{}, nil
+	}
+	return a, nil
+}
+
+// check tells whether password is that of a, where a is somebody's. The account comes back with ok false too.
+func (c *Console) check(ctx context.Context, a Account, password string) (_ Account, ok bool, err error) {
+	known := a.Viewer.ID != ""
+	if !known {
+		a = Account{Hash: nobody}
 	}
 	select {
 	case c.hashing <- struct{}{}:

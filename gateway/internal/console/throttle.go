@@ -1,6 +1,7 @@
 package console
 
 import (
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -42,14 +43,34 @@ func newThrottle() *throttle { return &throttle{tries: map[string]*guesses{}} }
 const maxKeyName = 64
 
 func keys(user, address string) map[string]limit {
-	user = user[:min(len(user), maxKeyName)]
+	user, address = user[:min(len(user), maxKeyName)], network(address)
 	// A NUL stands in no address, so that no name can pass for another counter.
-	return map[string]limit{"p\x00" + address + "\x00" + user: limitPair, "a\x00" + address: limitAddress, "n\x00" + user: limitName}
+	return map[string]limit{"p\x00" + address + "\x00" + user: limitPair, "a\x00" + address: limitAddress, nameKey(user): limitName}
+}
+
+func nameKey(user string) string { return "n\x00" + user[:min(len(user), maxKeyName)] }
+
+// network is what one person has of addresses: an IPv4 address, or the 64-bit prefix of an IPv6 address, in which anyone
+// may take as many as he likes.
+func network(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	if a = a.Unmap().WithZone(""); a.Is4() {
+		return a.String()
+	}
+	p, err := a.Prefix(64)
+	if err != nil {
+		return address
+	}
+	return p.String()
 }
 
 // admit tells how long user must wait at address before the next guess. Where that is 0 it counts the guess as wrong,
-// before the password is checked: guesses that run side by side must not all pass as the first.
-func (t *throttle) admit(user, address string, now time.Time) (wait time.Duration) {
+// before the password is checked: guesses that run side by side must not all pass as the first. exists tells that user is
+// somebody's name: its counter is made even where there are too many, since there are no more of those than officers.
+func (t *throttle) admit(user string, exists bool, address string, now time.Time) (wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	all := keys(user, address)
@@ -79,8 +100,8 @@ func (t *throttle) admit(user, address string, now time.Time) (wait time.Duratio
 	for k := range all {
 		g := t.tries[k]
 		if g == nil {
-			if len(t.tries) > maxCounters {
-				continue // the counters that exist go on to hold; the address has one
+			if len(t.tries) > maxCounters && !(exists && k == nameKey(user)) {
+				continue // the counters that exist go on to hold, and so does that of the name
 			}
 			g = &guesses{}
 			t.tries[k] = g

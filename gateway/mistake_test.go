@@ -81,3 +81,24 @@ func TestLostDatabaseIsNotMadeAnew(t *testing.T) {
 		said(t, what, err, "is a file: name a folder", "")
 	}
 }
+
+func TestOneNumberIsOneKiosk(t *testing.T) {
+	dir, cfg := made(t, Setup{})
+	enrolled(t, cfg, Enrolment{Broker: "localhost:8883", MSISDN: kioskNumber, Gateway: gatewayNumber})
+	again := Enrolment{Dir: filepath.Join(dir, "b"), Place: "Trường", Commune: 26734, MSISDN: "0900 000 001", Gateway: gatewayNumber}
+	_, err := Enrol(t.Context(), cfg, again, time.Now())
+	said(t, "the same number written in another way", err, "d000001 has this number already", kioskNumber)
+	again.MSISDN = villager
+	if _, err := Enrol(t.Context(), cfg, again, time.Now()); err != nil {
+		t.Errorf("another number into the same folder: %v", err)
+	}
+}
+
+func TestBrokerThatTheCertificateIsNotForIsWarnedOf(t *testing.T) {
+	_, cfg := made(t, Setup{})
+	for broker, warns := range map[string]bool{"localhost:8883": false, "127.0.0.1:1": false, "": false, "gw.example.vn:8883": true, "10.0.0.1:1": true} {
+		if w := BrokerWarning(cfg, broker); (w != "") != warns {
+			t.Errorf("%q: %q", broker, w)
+		}
+	}
+}

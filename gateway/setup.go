@@ -175,10 +175,8 @@ func (e Enrolment) check() error {
 	case e.Gateway != "" && e.MSISDN == "":
 		return bad("msisdn", "give the number of the kiosk's SIM: acks by SMS go to it")
 	}
-	if e.Broker != "" {
-		if h, p, err := net.SplitHostPort(e.Broker); err != nil || h == "" || p == "" {
-			return bad("broker", "give host:port, such as gateway.example.vn:8883")
-		}
+	if e.Broker != "" && !validBroker(e.Broker) {
+		return bad("broker", "give host:port, such as gateway.example.vn:8883; a port is a number from 1 to 65535")
 	}
 	for flag, n := range map[string]string{"msisdn": e.MSISDN, "gateway-msisdn": e.Gateway} {
 		if a, err := pdu.ParseAddress(n); n != "" && (err != nil || !a.Answerable()) {
@@ -210,6 +208,9 @@ func Enrol(ctx context.Context, cfg Config, e Enrolment, now time.Time) (name st
 		return "", err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := freeNumber(ctx, db, id, e.MSISDN); err != nil {
+		return "", err
+	}
 	// The bundle is written first, so that no device has an index without one, and outside any transaction: a slow stick
 	// must not keep the gateway from its database.
 	_, err = db.Enrol(ctx, now, func(index uint32) (intake.Device, error) {

@@ -33,6 +33,9 @@ func enrol(ctx context.Context, args []string, s streams) error {
 	if err != nil {
 		return err
 	}
+	if w := gateway.BrokerWarning(cfg, e.Broker); w != "" {
+		fmt.Fprintln(s.err, "gateway: warning:", w)
+	}
 	fmt.Fprintf(s.out, "%s is enrolled. Copy the folder %s to the kiosk, then delete it here: it holds the kiosk's keys.\n", name, e.Dir)
 	return nil
 }

@@ -33,6 +33,7 @@ func TestCommandsMakeAGatewayAndAKiosk(t *testing.T) {
 		{"", []string{"officer", "remove"}, 2, "gateway officer add"},
 		{"", []string{"enrol", "-config", config, "-out", filepath.Join(dir, "k1"), "-place", "Trường", "-commune", "26734", "-broker", "localhost:8883"}, 0, "d000001 is enrolled"},
 		{"", []string{"enrol", "-config", config, "-out", filepath.Join(dir, "k2"), "-place", "Trường", "-commune", "99999999999", "-broker", "a:1"}, 1, "-commune"},
+		{"", []string{"enrol", "-config", config, "-out", filepath.Join(dir, "k3"), "-place", "Trường", "-commune", "26734", "-broker", "gw.example.vn:8883"}, 0, "certificate " + filepath.Join(dir, "server.crt") + " is for localhost, 127.0.0.1 only"},
 		{"", []string{"enrol", "-config", config, "place"}, 2, "is no flag"},
 		{"", []string{"renew", "-config", config, "-server"}, 0, "Restart the gateway"},
 		{"", []string{"renew", "-config", config, "-device", "d000001", "-out", filepath.Join(dir, "r1")}, 0, "The kiosk needs no restart"},

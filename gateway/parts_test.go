@@ -29,27 +29,25 @@ func TestHeartbeatsThatCannotBeStoredEndNothing(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- f.run(ctx, slog.New(slog.NewTextHandler(logs, nil))) }()
-		wait := func(want int) {
-			for tries < want {
-				select {
-				case err := <-done:
-					t.Fatalf("it ended with %v", err)
-				default:
-					synctest.Wait()
-					time.Sleep(flushEvery)
-				}
-			}
+		pass := func(flushes time.Duration) {
+			time.Sleep(flushes * flushEvery)
 			synctest.Wait()
+			select {
+			case err := <-done:
+				t.Fatalf("it ended with %v", err)
+			default:
+			}
 		}
+		time.Sleep(flushEvery / 2) // from here on between two flushes
 		f.beat("d000001", wire.Heartbeat{Backlog: 1})
-		wait(2)
+		pass(2)
 		f.beat("d000001", wire.Heartbeat{Backlog: 2})
 		f.beat("d000002", wire.Heartbeat{})
-		wait(4)
+		pass(2)
 		refuse = nil
-		wait(5)
-		if len(stored) != 2 || stored[0].Body.Backlog+stored[1].Body.Backlog != 2 {
-			t.Errorf("stored %+v, want the newest of each device", stored)
+		pass(1)
+		if tries != 5 || len(stored) != 2 || stored[0].Body.Backlog+stored[1].Body.Backlog != 2 {
+			t.Errorf("after %d tries stored %+v, want the newest of each device", tries, stored)
 		}
 		stop()
 		if err := <-done; !errors.Is(err, context.Canceled) {

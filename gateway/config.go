@@ -132,25 +132,22 @@ func LoadConfig(path string) (Config, error) {
 	return c, nil
 }
 
-// lineOf finds the line of a key that was read into nothing; the parser does not tell it.
+// lineOf finds the line of a key that was read into nothing. The parser does not tell it, but knows every way to write a
+// key: it is the line after the longest beginning of the file that it can read and that has no such key.
 func lineOf(text string, k toml.Key) int {
-	table := ""
-	for i, line := range strings.Split(text, "\n") {
-		line = strings.TrimSpace(line)
-		if name, ok := strings.CutPrefix(line, "["); ok {
-			name, _, _ = strings.Cut(name, "]")
-			if table = strings.Trim(name, "[ \t"); table == k.String() {
-				return i + 1
-			}
-			continue
+	without, end := 0, 0
+	for i, line := range strings.SplitAfter(text, "\n") {
+		end += len(line)
+		md, err := toml.Decode(text[:end], new(map[string]any))
+		if err != nil {
+			continue // within a value of several lines
 		}
-		name, _, ok := strings.Cut(line, "=")
-		name = strings.NewReplacer(`"`, "", "'", "", " ", "", "\t", "").Replace(name)
-		if ok && (name == k.String() || table != "" && table+"."+name == k.String()) {
-			return i + 1
+		if md.IsDefined(k...) {
+			break
 		}
+		without = i + 1
 	}
-	return 0
+	return without + 1
 }
 
 // resolve makes every path absolute, counted from dir.

@@ -21,6 +21,11 @@ func TestWrongConfigIsSaidWithKeyAndLine(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"unknown key", "[mqtt]\nlisten = \"0.0.0.0:1\"\nlistne = \"x\"\n", `line 3: unknown key "mqtt.listne"`},
 		{"unknown table", "[gateway]\n\n[mqt]\nlisten = \"x:1\"\n", `line 3: unknown key "mqt"`},
+		{"dotted table", "[mqtt]\n\n[mqtt . extra]\nx = 1\n", `line 3: unknown key "mqtt.extra"`},
+		{"quoted table", "[sms]\n[\"mqtt\".'extra']\nx = 1\n", `line 2: unknown key "mqtt.extra"`},
+		{"dotted key in a table", "[sms]\n[gateway]\nlog.level = 1\n", `line 3: unknown key "gateway.log.level"`},
+		{"key in words", "[mqtt]\ncert = \"\"\"\nlistne = 1\n\"\"\"\n# listne = 2\nlistne = 3\n", `line 6: unknown key "mqtt.listne"`},
+		{"value of several lines", "[mqtt]\nports = [\n1,\n]\n", `line 2: unknown key "mqtt.ports"`},
 		{"dotted key", "gateway.data = \"x\"\n", `line 1: unknown key "gateway.data"`},
 		{"wrong type", "[mqtt]\nmax_conn = \"many\"\n", `line 2 (last key "mqtt.max_conn"): incompatible types`},
 		{"not TOML", "[gateway\n", "line 2: expected"},

@@ -28,9 +28,6 @@ var roles = map[string]routing.Role{
 	"technician": routing.RoleTechnician,
 }
 
-// minPassword is the shortest password in characters.
-const minPassword = 12
-
 // AddOfficer stores an account, with its password as a hash only, and returns the password. It may run while the gateway
 // serves.
 func AddOfficer(ctx context.Context, cfg Config, n NewOfficer) (password string, err error) {
@@ -54,8 +51,8 @@ func AddOfficer(ctx context.Context, cfg Config, n NewOfficer) (password string,
 	password = n.Password
 	if password == "" {
 		password = rand.Text() // 26 letters and digits, 130 bits
-	} else if utf8.RuneCountInString(password) < minPassword {
-		return "", fmt.Errorf("officer: the password has fewer than %d characters: it guards what children said; choose a longer one", minPassword)
+	} else if utf8.RuneCountInString(password) < console.MinPassword {
+		return "", fmt.Errorf("officer: the password has fewer than %d characters: it guards what children said; choose a longer one", console.MinPassword)
 	}
 	hash, err := console.HashPassword(password)
 	if err != nil {

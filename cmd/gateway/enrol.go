@@ -40,7 +40,6 @@ func enrol(ctx context.Context, args []string, s streams) error {
 	return nil
 }
 
-// clamp keeps a number that is far too large too large.
 // code reads an official code. Codes begin with zeros, which package flag's own numbers take for another base.
 func code(to *uint32) func(string) error {
 	return func(s string) error {

@@ -23,14 +23,14 @@ var hashCost = &argon2id.Params{Memory: 64 << 10, Iterations: 3, Parallelism: 4,
 
 // Lengths of a password, in runes.
 const (
-	minPassword = 12
+	MinPassword = 12
 	maxPassword = 200
 )
 
 // HashPassword makes the hash that an Account keeps. It refuses a password of fewer than 12 characters.
 func HashPassword(password string) (string, error) {
-	if n := utf8.RuneCountInString(password); n < minPassword || n > maxPassword {
-		return "", fmt.Errorf("console: a password has %d to %d characters, this one %d", minPassword, maxPassword, n)
+	if n := utf8.RuneCountInString(password); n < MinPassword || n > maxPassword {
+		return "", fmt.Errorf("console: a password has %d to %d characters, this one %d", MinPassword, maxPassword, n)
 	}
 	h, err := argon2id.CreateHash(norm.NFC.String(password), hashCost)
 	if err != nil {

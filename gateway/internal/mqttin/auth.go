@@ -8,7 +8,6 @@ import (
 
 	"github.com/langnghe/langnghe/device/wire"
 	"github.com/nats-io/jwt/v2"
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 )
 
@@ -84,44 +83,4 @@ func (s *Server) permissions(user string, leaf *x509.Certificate) *jwt.UserClaim
 	u.Limits.Payload, u.Limits.Subs = MaxPayload, maxSubs
 	u.Expires = leaf.NotAfter.Unix()
 	return u
-}
-
-// Kick ends the connection of device, if it has one. A device that is still known to the gateway may come back at once.
-func (s *Server) Kick(device string) {
-	for _, c := range s.connections(device) {
-		if err := s.ns.DisconnectClientByID(c.Cid); err != nil {
-			s.log.Debug("device was gone before it was disconnected", "device", device, "err", err)
-		}
-	}
-}
-
-// Connected names the devices that are connected now, in no order.
-func (s *Server) Connected() []string {
-	var devices []string
-	for _, c := range s.connections("") {
-		devices = append(devices, c.MQTTClient)
-	}
-	return devices
-}
-
-// connections are those of devices that have logged in: of one, or of all where device is empty.
-func (s *Server) connections(device string) []*server.ConnInfo {
-	const page = 1024
-	var all []*server.ConnInfo
-	for offset := 0; ; offset += page {
-		z, err := s.ns.Connz(&server.ConnzOptions{Username: true, MQTTClient: device, Offset: offset, Limit: page})
-		if err != nil {
-			s.log.Error("list connections", "err", err)
-			return all
-		}
-		for _, c := range z.Conns {
-			// One that has not logged in yet claims an ID without proof.
-			if c.MQTTClient != "" && c.AuthorizedUser == c.MQTTClient {
-				all = append(all, c)
-			}
-		}
-		if len(z.Conns) < page {
-			return all
-		}
-	}
 }

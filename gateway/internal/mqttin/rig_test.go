@@ -19,6 +19,7 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/langnghe/langnghe/device/wire"
+	"github.com/nats-io/nats-server/v2/server"
 )
 
 // patience is how long a test waits for what must happen.
@@ -269,4 +270,19 @@ func receive(t testing.TB, in <-chan string) string {
 		t.Fatal("nothing arrived")
 		return ""
 	}
+}
+
+// connected names the devices that have logged in; one that has not claims an ID without proof.
+func (r *rig) connected() (devices []string) {
+	r.t.Helper()
+	z, err := r.srv.ns.Connz(&server.ConnzOptions{Username: true})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, c := range z.Conns {
+		if c.MQTTClient != "" && c.AuthorizedUser == c.MQTTClient {
+			devices = append(devices, c.MQTTClient)
+		}
+	}
+	return devices
 }

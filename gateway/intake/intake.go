@@ -212,8 +212,8 @@ func (g *gather) put(ctx context.Context, s Store, r Raw) error {
 	return gr.err
 }
 
-// Run takes stored arrivals in their order until ctx ends. While the store can't be used it waits. An error says that the
-// identity is not that of the store, or that the store is broken: the process should end and may start again at any moment.
+// Run takes stored arrivals in their order until ctx ends. While the store can't be used it waits. An error says that
+// the store is broken: the process should end, and may start again at any moment.
 func (in *Intake) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, q := range in.acks {
@@ -249,9 +249,6 @@ func (in *Intake) work(ctx context.Context) error {
 }
 
 func (in *Intake) serve(ctx context.Context) error {
-	if err := in.check(ctx); err != nil {
-		return err
-	}
 	// Segments of kiosks are recorded and acked while they wait for the others; the joiners are filled with them again.
 	if err := in.resume(ctx); err != nil {
 		return err

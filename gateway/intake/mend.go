@@ -118,22 +118,3 @@ func (in *Intake) settle(ctx context.Context, set []pdu.Part, decide func(*batch
 	in.log.Error("a message could not be worked off; it is set apart, the others go on", "segments", len(set), "error", err)
 	return nil
 }
-
-// check refuses to work with an identity that opens no device's key, where there are devices: each arrival would be set
-// apart, and each SMS sealed to the wrong one.
-func (in *Intake) check(ctx context.Context) error {
-	var wrong error
-	for index := uint32(1); ; index++ {
-		d, err := in.cfg.Store.Device(ctx, index)
-		if errors.Is(err, ErrNoDevice) {
-			return wrong
-		}
-		if err != nil {
-			return err
-		}
-		if _, err = in.keys.open(d); err == nil {
-			return nil
-		}
-		wrong = fmt.Errorf("no device's key opens: is intake.identity the one that this database was made with? %w", err)
-	}
-}

@@ -204,7 +204,16 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 	run.Go(func() error { return g.intake.Run(stop) })
 	run.Go(func() error { return g.fleet.run(stop, g.log) })
 	run.Go(func() error { return g.console.Run(stop) })
-	run.Go(func() error { return g.watch(stop) })
+	run.Go(func() error {
+		// The console has listened since New; nobody is told that the gateway is up before kiosks can come in as well.
+		select {
+		case <-g.opened():
+		case <-stop.Done():
+			return nil
+		}
+		g.log.Info("the gateway is up", "console", g.ConsoleURL(), "mqtt", g.MQTTAddr())
+		return g.watch(stop)
+	})
 	if g.mqtt != nil {
 		run.Go(func() error { return g.mqtt.Run(stop) })
 	}
@@ -217,6 +226,16 @@ func (g *Gateway) Run(ctx context.Context) (err error) {
 		return nil
 	}
 	return err
+}
+
+// opened is closed when kiosks can log in; where there is no MQTT it is closed already.
+func (g *Gateway) opened() <-chan struct{} {
+	if g.mqtt != nil {
+		return g.mqtt.Opened()
+	}
+	none := make(chan struct{})
+	close(none)
+	return none
 }
 
 // Close frees what New opened. Run does it too, at its end.

@@ -63,9 +63,13 @@ func TestServeStopsAtASignal(t *testing.T) {
 		t.Fatal(errs)
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	up := &waiter{want: "MQTT is open", found: stop}
+	up := &waiter{want: "the gateway is up", found: stop}
 	code := run(ctx, []string{"serve", "-config", filepath.Join(dir, "gateway.toml")}, streams{strings.NewReader(""), up, up})
 	if code != 0 || !strings.Contains(up.String(), "has stopped") {
 		t.Errorf("exit %d: %s", code, up.String())
+	}
+	// Whoever waits for this line, a person or a script, may then send.
+	if _, before, _ := strings.Cut(up.String(), "MQTT is open"); !strings.Contains(before, "the gateway is up") {
+		t.Errorf("it says to be up before MQTT is: %s", up.String())
 	}
 }

@@ -26,7 +26,6 @@ func serve(ctx context.Context, args []string, s streams) error {
 	if err != nil {
 		return err
 	}
-	log.Info("the gateway is up", "console", g.ConsoleURL(), "mqtt", g.MQTTAddr())
 	if err := g.Run(ctx); err != nil {
 		return err
 	}

@@ -196,7 +196,15 @@ func (m *Modem) Run(ctx context.Context, deliver func(context.Context, Inbound) 
 func (m *Modem) note(err error) {
 	if reason := reasonOf(err, m.cfg.Port); reason != m.lastReason {
 		m.lastReason = reason
-		m.log.Warn("modem not usable", "port", m.cfg.Port, "reason", reason, "err", err)
+		log := m.log.With("reason", reason)
+		var f *fault
+		if errors.As(err, &f) {
+			err = f.err // its reason is said already
+		}
+		if err != nil {
+			log = log.With("err", err)
+		}
+		log.Warn("modem not usable")
 	}
 }
 

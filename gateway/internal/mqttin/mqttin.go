@@ -271,6 +271,9 @@ func lockDir(dir string) (*os.File, error) {
 // Addr is the address of the MQTT listener.
 func (s *Server) Addr() string { return s.addr }
 
+// Opened is closed when Run lets devices in.
+func (s *Server) Opened() <-chan struct{} { return s.gate }
+
 // Close frees what New opened. Run does it too, at its end; call Close only where Run is never called.
 func (s *Server) Close() {
 	s.stop.Do(func() {

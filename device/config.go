@@ -6,12 +6,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
-	"github.com/BurntSushi/toml"
-
 	"github.com/langnghe/langnghe/device/modem/pdu"
+	"github.com/langnghe/langnghe/device/tomlfile"
 )
 
 // Config is the kiosk's one file, kiosk.toml, and its manual. Both processes read it; it holds no secret: secrets are
@@ -158,19 +156,9 @@ func LoadConfig(path string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("configuration can't be read: %w; make it with gateway enrol, or correct -config", err)
 	}
-	c := DefaultConfig()
-	md, err := toml.Decode(string(text), &c)
-	var perr toml.ParseError
-	switch {
-	case errors.As(err, &perr):
-		return Config{}, fmt.Errorf("%s line %d: %s: correct it and start again", filepath.Base(path), perr.Position.Line, key(perr))
-	case err != nil:
-		// The parser has only a text for a value of the wrong type: "toml: line 9 (last key …): …".
-		return Config{}, fmt.Errorf("%s %s: correct it and start again", filepath.Base(path), strings.TrimPrefix(err.Error(), "toml: "))
-	}
-	if unknown := md.Undecoded(); len(unknown) > 0 {
-		k := unknown[0]
-		return Config{}, fmt.Errorf("%s line %d: unknown key %q: correct its spelling or remove it", filepath.Base(path), lineOf(string(text), k), k.String())
+	name, c := filepath.Base(path), DefaultConfig()
+	if err := tomlfile.Decode(name, text, &c); err != nil {
+		return Config{}, err
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -178,41 +166,9 @@ func LoadConfig(path string) (Config, error) {
 	}
 	c.resolve(filepath.Dir(abs))
 	if err := c.check(); err != nil {
-		return Config{}, fmt.Errorf("%s: %w", filepath.Base(path), err)
+		return Config{}, tomlfile.At(name, text, err)
 	}
 	return c, nil
-}
-
-// key joins the key that the parser was at with what it says; the value itself stays out where the parser leaves it out.
-func key(e toml.ParseError) string {
-	if e.LastKey == "" {
-		return e.Message
-	}
-	return fmt.Sprintf("key %q: %s", e.LastKey, e.Message)
-}
-
-// lineOf finds the line of a key that was read into nothing; the parser does not tell it.
-func lineOf(text string, k toml.Key) int {
-	table, last := strings.Join(k[:len(k)-1], "."), k[len(k)-1]
-	at := ""
-	for i, line := range strings.Split(text, "\n") {
-		line = strings.TrimSpace(line)
-		if name, ok := strings.CutPrefix(line, "["); ok {
-			if end := strings.IndexByte(name, ']'); end >= 0 {
-				at = strings.Trim(name[:end], "[ \t")
-				if at == k.String() {
-					return i + 1
-				}
-			}
-			continue
-		}
-		name, _, ok := strings.Cut(line, "=")
-		name = strings.NewReplacer(`"`, "", "'", "", " ", "", "\t", "").Replace(name)
-		if ok && (at == table && name == last || name == k.String() || at != "" && at+"."+name == k.String()) {
-			return i + 1
-		}
-	}
-	return 0
 }
 
 // resolve makes every path absolute, counted from dir.
@@ -229,7 +185,7 @@ func (c *Config) resolve(dir string) {
 
 // check tells what is missing or out of range, naming the key. Files are looked at by New.
 func (c *Config) check() error {
-	bad := func(key, why string) error { return fmt.Errorf("key %q: %s", key, why) }
+	bad := tomlfile.Bad
 	switch {
 	case c.Device.StateDir == "":
 		return bad("device.state_dir", "name the folder where reports are kept until the gateway has them")

@@ -7,11 +7,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
-
-	"github.com/BurntSushi/toml"
 
 	"github.com/langnghe/langnghe/device/modem/pdu"
+	"github.com/langnghe/langnghe/device/tomlfile"
 )
 
 // Config is the gateway's one file, gateway.toml, and its manual. It holds no secret: secrets are files of mode 0600 that
@@ -103,23 +101,9 @@ func LoadConfig(path string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("configuration can't be read: %w; make it with gateway init, or correct -config", err)
 	}
-	c := DefaultConfig()
-	name := filepath.Base(path)
-	md, err := toml.Decode(string(text), &c)
-	var perr toml.ParseError
-	switch {
-	case errors.As(err, &perr):
-		what := perr.Message
-		if perr.LastKey != "" {
-			what = fmt.Sprintf("key %q: %s", perr.LastKey, perr.Message)
-		}
-		return Config{}, fmt.Errorf("%s line %d: %s: correct it and start again", name, perr.Position.Line, what)
-	case err != nil:
-		return Config{}, fmt.Errorf("%s: %s: correct it and start again", name, strings.TrimPrefix(err.Error(), "toml: "))
-	}
-	if unknown := md.Undecoded(); len(unknown) > 0 {
-		k := unknown[0]
-		return Config{}, fmt.Errorf("%s line %d: unknown key %q: correct its spelling or remove it", name, lineOf(string(text), k), k.String())
+	name, c := filepath.Base(path), DefaultConfig()
+	if err := tomlfile.Decode(name, text, &c); err != nil {
+		return Config{}, err
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -127,27 +111,9 @@ func LoadConfig(path string) (Config, error) {
 	}
 	c.resolve(filepath.Dir(abs))
 	if err := c.check(); err != nil {
-		return Config{}, fmt.Errorf("%s: %w", name, err)
+		return Config{}, tomlfile.At(name, text, err)
 	}
 	return c, nil
-}
-
-// lineOf finds the line of a key that was read into nothing. The parser does not tell it, but knows every way to write a
-// key: it is the line after the longest beginning of the file that it can read and that has no such key.
-func lineOf(text string, k toml.Key) int {
-	without, end := 0, 0
-	for i, line := range strings.SplitAfter(text, "\n") {
-		end += len(line)
-		md, err := toml.Decode(text[:end], new(map[string]any))
-		if err != nil {
-			continue // within a value of several lines
-		}
-		if md.IsDefined(k...) {
-			break
-		}
-		without = i + 1
-	}
-	return without + 1
 }
 
 // resolve makes every path absolute, counted from dir.
@@ -164,7 +130,7 @@ func (c *Config) resolve(dir string) {
 
 // check tells what is missing or out of range, naming the key. Files are looked at by New.
 func (c *Config) check() error {
-	bad := func(key, why string) error { return fmt.Errorf("key %q: %s", key, why) }
+	bad := tomlfile.Bad
 	switch {
 	case c.Gateway.DataDir == "":
 		return bad("gateway.data_dir", "name the folder where reports are kept")

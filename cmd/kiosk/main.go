@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -22,53 +23,79 @@ import (
 // without a clock knows less about what time it can't be.
 var version, built string
 
-const usage = `usage:
-  kiosk device -config kiosk.toml   takes reports, keeps them sealed and relays them
-  kiosk screen -config kiosk.toml   shows the window
+const usage = `kiosk is the appliance of Lắng Nghe: two processes, joined by a socket.
+
+  kiosk device -config FILE   takes reports, keeps them sealed and relays them
+  kiosk screen -config FILE   shows the window
   kiosk version
+
+Each command tells its flags with -h. FILE is the kiosk.toml of the bundle that gateway enrol made.
 `
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
-		if !errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(os.Stderr, "kiosk:", err)
-		}
-		os.Exit(1)
-	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
 }
 
-func run(args []string) error {
-	if err := harden(); err != nil {
-		return err
-	}
-	if len(args) == 0 {
-		fmt.Fprint(os.Stderr, usage)
-		return flag.ErrHelp
-	}
-	work, ok := map[string]func(context.Context, device.Config, *slog.Logger) error{"device": runDevice, "screen": runScreen}[args[0]]
+// errUsage is the error of a command line that was told on the error stream already.
+var errUsage = errors.New("usage")
+
+// run runs one command and returns the process's exit code: 0, 1 for an error, 2 for a wrong command line.
+func run(ctx context.Context, args []string, out, errs io.Writer) int {
+	err := dispatch(ctx, args, out, errs)
 	switch {
-	case args[0] == "version" && len(args) == 1:
-		fmt.Println("kiosk", build().Version)
+	case err == nil || errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, errUsage):
+		return 2
+	}
+	fmt.Fprintln(errs, "kiosk:", err)
+	return 1
+}
+
+func dispatch(ctx context.Context, args []string, out, errs io.Writer) error {
+	if len(args) == 0 {
+		fmt.Fprint(errs, usage)
+		return errUsage
+	}
+	var work func(context.Context, device.Config, *slog.Logger) error
+	switch args[0] {
+	case "device":
+		work = runDevice
+	case "screen":
+		work = runScreen
+	case "version":
+		fmt.Fprintln(out, "kiosk", build().Version)
 		return nil
-	case !ok:
-		fmt.Fprint(os.Stderr, usage)
-		return fmt.Errorf("there is no command %q", args[0])
+	case "help", "-h", "-help", "--help":
+		fmt.Fprint(out, usage)
+		return nil
+	default:
+		fmt.Fprintf(errs, "kiosk: there is no command %q\n\n%s", args[0], usage)
+		return errUsage
 	}
 	flags := flag.NewFlagSet("kiosk "+args[0], flag.ContinueOnError)
-	path := flags.String("config", "/etc/langnghe/kiosk.toml", "the kiosk's configuration, as gateway enrol makes it")
-	if err := flags.Parse(args[1:]); err != nil {
-		return flag.ErrHelp // the flag set has said it
+	flags.SetOutput(errs)
+	path := flags.String("config", "/etc/langnghe/kiosk.toml", "the kiosk's configuration `file`, as gateway enrol makes it")
+	switch err := flags.Parse(args[1:]); {
+	case errors.Is(err, flag.ErrHelp):
+		return err
+	case err != nil:
+		return errUsage // the flag set has said it
+	case flags.NArg() > 0:
+		fmt.Fprintf(errs, "%s: %q is no flag; see %s -h\n", flags.Name(), flags.Arg(0), flags.Name())
+		return errUsage
 	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("%q is one word too many: the configuration is named by -config", flags.Arg(0))
+	if err := harden(); err != nil { // before anything secret is read
+		return err
 	}
 	cfg, err := device.LoadConfig(*path)
 	if err != nil {
 		return err
 	}
 	cfg.Build = build()
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	defer stop()
 	return work(ctx, cfg, logger(cfg))
 }
 

@@ -260,18 +260,3 @@ func TestNoCoreDump(t *testing.T) { // invariant 2
 		t.Errorf("dumpable %d, %v", n, err)
 	}
 }
-
-func TestCommandLineErrorsAreClear(t *testing.T) {
-	for name, c := range map[string]struct {
-		args []string
-		want string
-	}{
-		"unknown command": {[]string{"devices"}, `there is no command "devices"`},
-		"word too many":   {[]string{"device", "kiosk.toml"}, "the configuration is named by -config"},
-		"no file":         {[]string{"screen", "-config", "/nonexistent/kiosk.toml"}, "correct -config"},
-	} {
-		if err := run(c.args); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}

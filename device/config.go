@@ -143,7 +143,7 @@ func DefaultConfig() Config {
 		Relay:   RelayConfig{SMSAfter: seconds(20), AckTimeoutMQTT: seconds(10), AckTimeoutSMS: seconds(180), Patience: seconds(600)},
 		Inbox:   InboxConfig{HoldFor: seconds(600)},
 		Screen: ScreenConfig{
-			Socket: "/run/langnghe/kiosk.sock", Size: "1024x600", Fullscreen: true, IdleAfter: seconds(60),
+			Socket: "/run/langnghe/kiosk.sock", Size: "1024x600", Fullscreen: true, IdleAfter: seconds(45),
 		},
 		Health: HealthConfig{HeartbeatEvery: seconds(60), LogLevel: "info"},
 	}

@@ -118,6 +118,9 @@ func (c *checker) ready(ctx context.Context) (string, error) {
 	if err := c.finger.see(ctx); err != nil {
 		return "", err
 	}
+	if err := c.finger.changeOfMind(ctx); err != nil {
+		return "", err
+	}
 	if err := c.shut(ctx); err != nil {
 		return "", err
 	}

@@ -176,6 +176,33 @@ func (f *finger) tell(ctx context.Context, keys string) error {
 	return f.see(ctx)
 }
 
+// changeOfMind begins to tell, writes a word, and goes back to the start by the button that is on every page. Who begins
+// next finds nothing of it.
+func (f *finger) changeOfMind(ctx context.Context) error {
+	for _, st := range []struct {
+		id string
+		ev flow.Event
+	}{
+		{"home.tell", flow.Tell{}}, {"speaker.friend", flow.ChooseSpeaker{Speaker: report.SpeakerFriend}}, {"what.V3", flow.ChooseWhat{Category: "V3"}},
+		{"now.often", flow.ChooseWhen{When: report.WhenRepeated}}, {"review.write", flow.Write{}}, {"key.e", flow.Key{Rune: 'e'}}, {"exit", flow.Exit{}},
+		{"home.tell", flow.Tell{}}, {"speaker.skip", flow.Skip{}}, {"what.skip", flow.Skip{}}, {"now.skip", flow.Skip{}},
+	} {
+		if err := f.tap(ctx, st.id, st.ev); err != nil {
+			return err
+		}
+		if err := f.see(ctx); err != nil {
+			return err
+		}
+	}
+	if f.state.CanSend() {
+		return fmt.Errorf("something of the first telling is left")
+	}
+	if err := f.tap(ctx, "exit", flow.Exit{}); err != nil {
+		return err
+	}
+	return f.see(ctx)
+}
+
 // leave goes back to the start.
 func (f *finger) leave(ctx context.Context) error {
 	if err := f.tap(ctx, "receipt.done", flow.Done{}); err != nil {

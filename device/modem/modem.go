@@ -323,6 +323,9 @@ func (m *Modem) attend(s *session, r *request) {
 	if errors.As(r.err, &p) {
 		s.spoil(r.err)
 	}
+	if s.dirty != nil {
+		m.setDesk(nil) // before the answer: who has it must not find a session ready that is being given up
+	}
 }
 
 func (m *Modem) setDesk(d *desk) {

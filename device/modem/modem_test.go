@@ -215,6 +215,9 @@ func TestThreeOutcomes(t *testing.T) {
 	if _, err := m.Send(t.Context(), message(t, "x")); err == nil || errors.Is(err, ErrNotSent) {
 		t.Errorf("no answer: %v", err)
 	}
+	if m.Ready() {
+		t.Error("a session of which nobody knows what comes next is called ready")
+	}
 	if len(net.Truth()) != before+1 {
 		t.Error("the emulated network does not have the message")
 	}

@@ -211,11 +211,11 @@ func (f *finger) leave(ctx context.Context) error {
 	return f.see(ctx)
 }
 
-// median and worst of the times from a tap to a changed pixel.
-func (f *finger) answer() (median, worst time.Duration) {
+// answer says how long the window took from a tap to a changed pixel.
+func (f *finger) answer() string {
 	t := slices.Sorted(slices.Values(f.taps))
 	if len(t) == 0 {
-		return 0, 0
+		return ""
 	}
-	return t[len(t)/2], t[len(t)-1]
+	return fmt.Sprintf("tap to changed pixel: median %d ms, worst %d ms of %d", t[len(t)/2].Milliseconds(), t[len(t)-1].Milliseconds(), len(t))
 }

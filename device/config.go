@@ -173,14 +173,9 @@ func LoadConfig(path string) (Config, error) {
 
 // resolve makes every path absolute, counted from dir.
 func (c *Config) resolve(dir string) {
-	for _, p := range []*string{
+	tomlfile.Resolve(dir,
 		&c.Device.StateDir, &c.Device.Recipient, &c.Device.Key, &c.Gateway.TLSCert, &c.Gateway.TLSKey, &c.Gateway.TLSCA,
-		&c.Modem.Port, &c.Modem.PINFile, &c.Screen.Socket,
-	} {
-		if *p != "" && !filepath.IsAbs(*p) {
-			*p = filepath.Join(dir, *p)
-		}
-	}
+		&c.Modem.Port, &c.Modem.PINFile, &c.Screen.Socket)
 }
 
 // check tells what is missing or out of range, naming the key. Files are looked at by New.

@@ -121,6 +121,7 @@ func TestCanary(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	k := enrol(t)
+	k.cfg.Relay.SMSAfter.Duration = 100 * time.Millisecond // an attempt's log lines are hunted through, too
 	n, _ := k.withModem()
 	stop := k.run()
 	defer stop()

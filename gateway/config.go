@@ -118,14 +118,9 @@ func LoadConfig(path string) (Config, error) {
 
 // resolve makes every path absolute, counted from dir.
 func (c *Config) resolve(dir string) {
-	for _, p := range []*string{
+	tomlfile.Resolve(dir,
 		&c.Gateway.DataDir, &c.Intake.Identity, &c.MQTT.Cert, &c.MQTT.Key, &c.MQTT.CA, &c.SMS.Port, &c.SMS.PINFile,
-		&c.Console.Cert, &c.Console.Key, &c.Enrol.CA, &c.Enrol.CAKey,
-	} {
-		if *p != "" && !filepath.IsAbs(*p) {
-			*p = filepath.Join(dir, *p)
-		}
-	}
+		&c.Console.Cert, &c.Console.Key, &c.Enrol.CA, &c.Enrol.CAKey)
 }
 
 // check tells what is missing or out of range, naming the key. Files are looked at by New.

@@ -7,6 +7,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -52,6 +53,16 @@ func (e *keyError) Error() string {
 		return fmt.Sprintf("unknown key %q: correct its spelling or remove it", e.key.String())
 	}
 	return fmt.Sprintf("key %q: %s", e.key.String(), e.want)
+}
+
+// Resolve makes the paths that are given absolute, counted from dir: a configuration may be moved with its files. Empty
+// ones stay empty.
+func Resolve(dir string, paths ...*string) {
+	for _, p := range paths {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
 }
 
 // Bad is the error of a key, such as "mqtt.listen", with what is wanted instead.
